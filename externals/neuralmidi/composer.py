@@ -10,12 +10,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from neuralmidi.controls import CONTROLS, Control, Glide, check
-from neuralmidi.hearing import Ear
-from neuralmidi.life_cycle import advance, ended
-from neuralmidi.notes import PITCHES, NoteEvent, Step
-from neuralmidi.sampling import sample
-from neuralmidi.tokenizer import Tokenizer
+from .controls import CONTROLS, Control, Glide, check
+from .hearing import Ear
+from .life_cycle import advance, ended
+from .notes import PITCHES, NoteEvent, Step
+from .sampling import sample
+from .tokenizer import Tokenizer
 
 BEATS_PER_BAR = 4
 """The metre of the accents."""
@@ -152,23 +152,13 @@ class Composer:
         Raises:
             NeuralMIDIError: the model failed.
         """
-        state = self.state
-        logits, model = state.bundle.model.step(state.model, state.token)
-        state = replace(
-            state, model=model, controls={name: glide.after(step_ms) for name, glide in state.controls.items()}
-        )
-        state = _heard(state) if state.live or state.struck else _composed(state, logits)
+        controls = {name: glide.after(step_ms) for name, glide in self.state.controls.items()}
+        state = replace(self.state, controls=controls)
+        state = _hear_player(state) if state.live or state.struck else _compose(state)
         intensity, channel = state.controls["intensity"].value, int(state.controls["channel"].value)
         targets = {pitch: _velocity(intensity, accent) for pitch, accent in state.voiced.items()}
         events, sounding = advance(state.sounding, targets, channel)
-        self.state = replace(
-            state,
-            number=state.number + 1,
-            sounding=sounding,
-            ending=(),
-            struck=frozenset(),
-            rests=0,
-        )
+        self.state = replace(state, number=state.number + 1, sounding=sounding, ending=())
         return Step(state.number, tuple(sounding), state.ending + events)
 
     def set(self, control: str, value: object = None) -> None:
@@ -214,7 +204,7 @@ class Composer:
         )
 
     def silence(self) -> None:
-        """Forget the sounding notes: the host has ended them. Those still wanted start again at the next step."""
+        """Forget the sounding notes: the host has ended them. Those still wanted start again next step."""
         self.state = replace(self.state, sounding={}, ending=())
 
     def note(self, pitch: object = None, velocity: object = None) -> None:
@@ -234,7 +224,7 @@ class Composer:
             self.state = replace(self.state, live=self.state.live - key)
 
     def listen(self, steps: object = 1) -> None:
-        """Hear the player for some steps without composing: a phrase keeps its rhythm while the host stands still.
+        """Hear the player for some steps without composing, so that a phrase keeps its rhythm.
 
         Silence between chords is heard, at most a bar of it. Silence before the first and after the last is
         not, so that the composer goes on from the player's last chord, however late it is started. Neither the
@@ -248,11 +238,10 @@ class Composer:
         """
         remaining = int(LISTEN.check(steps))
         state = self.state
-        if remaining and (heard := state.live | state.struck):
+        if remaining and (state.live or state.struck):
             if state.history:
                 state = _hear(state, (), min(state.rests, BEATS_PER_BAR * state.bundle.steps_per_beat))
-            state = _hear(state, tuple(sorted(heard)), 1)
-            state = replace(state, voiced={}, gated=frozenset(), struck=frozenset(), rests=0)
+            state = _hear_player(state)
             remaining -= 1
         if state.live:
             state = _hear(state, tuple(sorted(state.live)), min(remaining, MEMORY))
@@ -261,7 +250,7 @@ class Composer:
         self.state = state
 
     def change(self, bundle: Score) -> None:
-        """Let another model go on. It first hears the last `MEMORY` steps; sounding notes are handed over to it.
+        """Let another model go on from the last `MEMORY` steps, which it hears first. It takes over what sounds.
 
         Chords that it has no token for are heard as the nearest it knows (see `Ear`).
 
@@ -295,11 +284,12 @@ class Composer:
         }
 
 
-def _composed(state: ComposerState, logits: NDArray[np.float32]) -> ComposerState:
-    """Draw this step's chord. Both draws depend on the seed and the step number alone, so a state needs no generator."""
-    tokenizer, controls = state.bundle.tokenizer, state.controls
-    uniform, gate = np.random.Generator(np.random.Philox(key=state.seed, counter=state.number)).random(2)
+def _compose(state: ComposerState) -> ComposerState:
+    """Let the model play. Both draws follow from the seed and the step number, so no generator is kept."""
+    controls, tokenizer = state.controls, state.bundle.tokenizer
+    logits, model = state.bundle.model.step(state.model, state.token)
     logits[list(tokenizer.unmusical)] = -np.inf
+    uniform, gate = np.random.Generator(np.random.Philox(key=state.seed, counter=state.number)).random(2)
     token = sample(
         logits,
         temperature=controls["temperature"].value,
@@ -309,21 +299,8 @@ def _composed(state: ComposerState, logits: NDArray[np.float32]) -> ComposerStat
     )
     chord = tokenizer.decode(token)
     voiced, gated = _admit(chord, state, opens=gate < controls["density"].value)
-    return replace(
-        state, token=token, voiced=voiced, gated=gated, history=_remember(state.history, chord)
-    )
-
-
-def _heard(state: ComposerState) -> ComposerState:
-    """Let this step be what the player plays."""
-    chord = tuple(sorted(state.live | state.struck))
-    return replace(
-        state,
-        token=state.ear.token(chord),
-        voiced={},
-        gated=frozenset(),
-        history=_remember(state.history, chord),
-    )
+    history = _remember(state.history, chord)
+    return replace(state, model=model, token=token, voiced=voiced, gated=gated, history=history, rests=0)
 
 
 def _admit(
@@ -357,8 +334,14 @@ def _velocity(intensity: float, accent: float) -> int:
     return max(1, round(127 * intensity * accent))
 
 
+def _hear_player(state: ComposerState) -> ComposerState:
+    """Let the model hear what the player plays, for a step; nothing of its own sounds meanwhile."""
+    state = _hear(state, tuple(sorted(state.live | state.struck)), 1)
+    return replace(state, voiced={}, gated=frozenset(), struck=frozenset(), rests=0)
+
+
 def _hear(state: ComposerState, chord: tuple[int, ...], steps: int) -> ComposerState:
-    """Let the model hear one chord for some steps."""
+    """Let the model hear a chord for some steps."""
     token = state.ear.token(chord)
     for _ in range(steps):
         _, model = state.bundle.model.step(state.model, state.token)

@@ -1,9 +1,8 @@
 """What a player can turn: the table of controls, the check of a value, and the glide towards it."""
 
 from dataclasses import dataclass
-from numbers import Real
 
-from neuralmidi.errors import NeuralMIDIError
+from .errors import NeuralMIDIError
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class Control:
         remedy = f"send a {'whole number' if self.whole else 'number'} from {legal}"
         if value is None:
             raise NeuralMIDIError(self.name, "the number is missing", remedy)
-        if isinstance(value, bool) or not isinstance(value, Real):
+        if isinstance(value, bool) or not isinstance(value, int | float):
             raise NeuralMIDIError(self.name, f"{value!s} is not a number", remedy)
         if not self.low <= value <= self.high:  # NaN is never between two numbers
             raise NeuralMIDIError(self.name, f"{_short(value)} is outside {legal}", remedy)
@@ -64,7 +63,7 @@ CONTROLS = {
         Control("channel", 1, 16, 1, "MIDI channel of the notes", whole=True),
     )
 }
-"""Everything that [`Composer.set`][neuralmidi.composer.Composer.set] takes, by name."""
+"""Everything that `Composer.set` takes, by name."""
 
 
 def check(name: str, value: object = None) -> float:

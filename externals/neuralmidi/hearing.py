@@ -6,8 +6,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from neuralmidi.notes import PITCHES
-from neuralmidi.tokenizer import UNKNOWN, Tokenizer
+from .notes import PITCHES
+from .tokenizer import UNKNOWN, Tokenizer
 
 
 class Ear:
@@ -37,7 +37,7 @@ class Ear:
 
     @cached_property
     def _chords(self) -> NDArray[np.float32]:
-        """``[V, 128]``: which pitches each token holds. Made for the first unknown chord: 2 MB at V = 4096."""
+        """``[V, 128]``: which pitches each token holds. Made when first needed: 2 MB at V = 4096."""
         chords = np.zeros((len(self._tokenizer.vocabulary), len(PITCHES)), np.float32)
         for token, row in enumerate(chords):
             row[list(self._tokenizer.decode(token))] = 1

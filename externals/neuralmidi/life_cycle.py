@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from neuralmidi.notes import NoteEvent
+from .notes import NoteEvent
 
 SMALLEST_SWELL = 4
 """Velocity steps under this are not heard as a swell and would only flood the MIDI line."""

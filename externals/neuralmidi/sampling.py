@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from neuralmidi.errors import NeuralMIDIError
+from .errors import NeuralMIDIError
 
 
 def sample(

@@ -1,0 +1,521 @@
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hand_models import Bundle, Script, recurrent, script, tokenizer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle as Snapshots
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from neuralmidi.composer import BEATS_PER_BAR, MEMORY, Composer, ComposerState
+from neuralmidi.controls import CONTROLS
+from neuralmidi.errors import NeuralMIDIError
+from neuralmidi.notes import NoteEvent, Step
+
+SIXTEENTH = 125.0
+"""ms at 120 BPM."""
+
+
+def play(composer: Composer, steps: int) -> list[Step]:
+    return [composer.step(SIXTEENTH) for _ in range(steps)]
+
+
+def kinds(step: Step) -> list[tuple[str, int]]:
+    return [(event.kind, event.pitch) for event in step.events]
+
+
+def heard(composer: Composer) -> list[str]:
+    """What a `Script` has heard, as words of its vocabulary."""
+    words = composer.state.bundle.tokenizer.vocabulary
+    return [words[int(token)] for token in composer.state.model[0]]
+
+
+# One step after another
+
+
+def test_a_chord_holds_without_a_new_attack_and_ends_with_the_next_one() -> None:
+    composer = Composer(script("60,64,67", "60,64,67", "62,65,69", ""))
+    first, second, third, fourth = play(composer, 4)
+    assert kinds(first) == [("on", 60), ("on", 64), ("on", 67)]
+    assert first.pitches == second.pitches == (60, 64, 67)
+    assert second.events == ()
+    assert kinds(third) == [("off", 60), ("off", 64), ("off", 67), ("on", 62), ("on", 65), ("on", 69)]
+    assert kinds(fourth) == [("off", 62), ("off", 65), ("off", 69)]
+    assert fourth.pitches == ()
+    assert [step.number for step in (first, second, third, fourth)] == [0, 1, 2, 3]
+
+
+def test_common_notes_of_two_chords_hold() -> None:
+    composer = Composer(script("60,64", "60,64,67"))
+    assert kinds(play(composer, 2)[1]) == [("on", 67)]
+
+
+def test_accents_follow_the_bar() -> None:
+    chords = ["60", "62"] * 8
+    velocities = [step.events[-1].velocity for step in play(Composer(script(*chords)), 16)]
+    assert velocities[0] > velocities[4] == velocities[8] == velocities[12]
+    assert velocities[4] > velocities[2] == velocities[6]
+    assert velocities[2] > velocities[1] == velocities[3]
+    assert velocities[0] == round(127 * CONTROLS["intensity"].default)
+
+
+@pytest.mark.parametrize("steps_per_beat", [1, 2, 3, 4, 6])
+def test_the_downbeat_is_the_loudest_on_every_grid(steps_per_beat: int) -> None:
+    bar = BEATS_PER_BAR * steps_per_beat
+    composer = Composer(script(*["60", "62"] * bar, steps_per_beat=steps_per_beat))
+    velocities = [step.events[-1].velocity for step in play(composer, 2 * bar)]
+    assert [i for i, velocity in enumerate(velocities) if velocity == max(velocities)] == [0, bar]
+
+
+def test_the_same_seed_gives_the_same_notes_and_another_does_not() -> None:
+    assert play(Composer(recurrent(), seed=7), 64) == play(Composer(recurrent(), seed=7), 64)
+    assert play(Composer(recurrent(), seed=7), 64) != play(Composer(recurrent(), seed=8), 64)
+
+
+def test_a_new_seed_counts_from_the_next_step() -> None:
+    composer = Composer(recurrent(), seed=7)
+    play(composer, 8)
+    composer.seed(8)
+    assert composer.state.seed == 8
+    assert play(composer, 64) != play(Composer(recurrent(), seed=7), 72)[8:]
+
+
+def test_start_and_unknown_are_never_played() -> None:
+    bundle = recurrent()
+    composer = Composer(bundle)
+    composer.set("temperature", 2)
+    for _ in range(500):
+        composer.step(SIXTEENTH)
+        assert composer.state.token not in bundle.tokenizer.unmusical
+
+
+# Controls
+
+
+def test_density_zero_is_silence_and_ends_nothing_that_holds() -> None:
+    composer = Composer(script("60", "60", "60,64", "60,64", "64", "62"))
+    composer.set("smooth", 0)
+    first = composer.step(SIXTEENTH)
+    composer.set("density", 0)
+    rest = play(composer, 5)
+    assert kinds(first) == [("on", 60)]
+    assert [kinds(step) for step in rest] == [[], [], [], [("off", 60)], []]
+
+
+def test_a_gated_note_stays_silent_until_the_model_drops_it() -> None:
+    composer = Composer(script("60", "60", "60", "", "60"))
+    composer.set("smooth", 0)
+    composer.set("density", 0)
+    composer.step(SIXTEENTH)
+    composer.set("density", 1)
+    assert [kinds(step) for step in play(composer, 4)] == [[], [], [], [("on", 60)]]
+
+
+def test_density_is_the_share_of_steps_whose_new_notes_sound() -> None:
+    composer = Composer(script("60", "62"))
+    composer.set("smooth", 0)
+    composer.set("density", 0.3)
+    sounding = [bool(step.pitches) for step in play(composer, 2000)]
+    assert sum(sounding) / 2000 == pytest.approx(0.3, abs=0.03)
+
+
+def test_density_does_not_change_what_is_composed() -> None:
+    full, thin = Composer(recurrent(), seed=3), Composer(recurrent(), seed=3)
+    thin.set("density", 0.2)
+    play(full, 100)
+    play(thin, 100)
+    assert full.state.history == thin.state.history
+
+
+def test_intensity_swells_a_held_note_without_a_new_attack() -> None:
+    composer = Composer(script("60,64"))
+    composer.set("smooth", 4 * SIXTEENTH)
+    composer.step(SIXTEENTH)
+    composer.set("intensity", 0.1)
+    swells = [[event.velocity for event in step.events if event.pitch == 60] for step in play(composer, 6)]
+    assert swells == [[70], [51], [32], [13], [], []]
+    assert {event.kind for step in play(composer, 1) for event in step.events} == set()
+
+
+def test_a_note_is_never_silent_while_it_sounds() -> None:
+    composer = Composer(script("60", "62"))
+    composer.set("smooth", 0)
+    composer.set("intensity", 0)
+    assert [step.events[-1].velocity for step in play(composer, 4)] == [1, 1, 1, 1]
+
+
+def test_a_control_is_heard_at_the_very_next_step() -> None:
+    composer = Composer(recurrent())
+    composer.set("smooth", 0)
+    composer.step(SIXTEENTH)
+    snapshot = composer.state
+    composer.set("temperature", 0.1)
+    composer.step(SIXTEENTH)
+    cold = Counter(_tokens_with_every_seed(composer, snapshot, temperature=0.1))
+    hot = Counter(_tokens_with_every_seed(composer, snapshot, temperature=2))
+    assert cold.most_common(1)[0][1] > 1.5 * hot.most_common(1)[0][1]
+
+
+def _tokens_with_every_seed(composer: Composer, snapshot: ComposerState, temperature: float) -> Iterable[int]:
+    for seed in range(200):
+        composer.state = replace(snapshot, seed=seed)
+        composer.set("temperature", temperature)
+        composer.step(SIXTEENTH)
+        yield composer.state.token
+
+
+def test_top_k_of_one_always_takes_the_likeliest() -> None:
+    composers = [Composer(recurrent(), seed=seed) for seed in (1, 2)]
+    for composer in composers:
+        composer.set("top_k", 1)
+    assert play(composers[0], 50) == play(composers[1], 50)
+
+
+def test_a_channel_change_ends_notes_where_they_began() -> None:
+    composer = Composer(script("60"), channel=3)
+    composer.step(SIXTEENTH)
+    composer.set("channel", 5)
+    composer.set("channel", 6)
+    (step,) = play(composer, 1)
+    assert step.events == (NoteEvent("off", 60, 0, 3), NoteEvent("on", 60, step.events[1].velocity, 6))
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda composer: composer.set("temperature", 3), "temperature: 3 is outside 0.1 to 2.0"),
+        (lambda composer: composer.set("density"), "density: the number is missing"),
+        (lambda composer: composer.set("loudness", 1), "loudness: there is no such control"),
+        (lambda composer: composer.seed(-1), "seed: -1 is outside 0 to 4294967295"),
+        (lambda composer: composer.seed(0.5), "seed: 0.5 is not a whole number"),
+        (lambda composer: composer.note(128, 64), "note: 128 is outside 0 to 127"),
+        (lambda composer: composer.note(60), "note velocity: the number is missing"),
+        (lambda composer: composer.listen(-1), "listen: -1 is outside"),
+    ],
+)
+def test_a_refused_message_changes_nothing(call: Callable[[Composer], None], text: str) -> None:
+    composer = Composer(recurrent())
+    play(composer, 3)
+    before = composer.state
+    with pytest.raises(NeuralMIDIError) as error:
+        call(composer)
+    assert text in str(error.value)
+    assert composer.state is before
+
+
+# Reset, silence, change
+
+
+def test_reset_plays_the_same_again_after_ending_what_sounds() -> None:
+    composer = Composer(recurrent(), seed=5)
+    first = play(composer, 20)
+    sounding = first[-1].pitches
+    composer.reset()
+    again = play(composer, 20)
+    assert again[0].events == (*(NoteEvent("off", pitch, 0, 1) for pitch in sounding), *first[0].events)
+    assert again[1:] == first[1:]
+
+
+def test_after_silence_the_wanted_notes_start_again() -> None:
+    composer = Composer(script("60,64"))
+    composer.step(SIXTEENTH)
+    composer.silence()
+    assert kinds(composer.step(SIXTEENTH)) == [("on", 60), ("on", 64)]
+    assert composer.step(SIXTEENTH).events == ()
+
+
+def test_silence_leaves_gated_notes_gated() -> None:
+    composer = Composer(script("60", "60,64"))
+    composer.set("smooth", 0)
+    composer.step(SIXTEENTH)
+    composer.set("density", 0)
+    composer.step(SIXTEENTH)
+    composer.silence()
+    composer.state = replace(composer.state, number=1, model=(composer.state.model[0][:1],))
+    assert kinds(composer.step(SIXTEENTH)) == [("on", 60)]
+
+
+def test_a_change_of_model_hands_sounding_notes_over() -> None:
+    composer = Composer(script("60,64,67"))
+    composer.step(SIXTEENTH)
+    composer.change(script(*["60,64,67,72"] * 9))
+    assert kinds(composer.step(SIXTEENTH)) == [("on", 72)]
+    composer.change(script(*["62"] * 99, vocabulary=("62",)))
+    assert kinds(composer.step(SIXTEENTH)) == [("off", 60), ("off", 64), ("off", 67), ("off", 72), ("on", 62)]
+
+
+def test_a_new_model_hears_what_was_played_before_it() -> None:
+    composer = Composer(script("60", "60,64", ""))
+    play(composer, 3)
+    composer.note(64, 90)
+    composer.step(SIXTEENTH)
+    composer.change(script("60"))
+    composer.step(SIXTEENTH)
+    assert heard(composer) == ["<start>", "60", "60,64", "<rest>", "64"]
+    assert composer.state.number == 5
+
+
+def test_a_new_model_hears_at_most_its_memory() -> None:
+    composer = Composer(script("60"))
+    play(composer, MEMORY + 20)
+    composer.change(script("60"))
+    composer.step(SIXTEENTH)
+    assert len(heard(composer)) == MEMORY + 1
+
+
+def test_rewinding_past_a_change_brings_the_old_model_back() -> None:
+    composer = Composer(recurrent(seed=1))
+    play(composer, 5)
+    snapshot = composer.state
+    before = play(composer, 10)
+    composer.change(recurrent(seed=2, chords=("60", "61")))
+    play(composer, 5)
+    composer.state = snapshot
+    assert play(composer, 10) == before
+
+
+class Broken(Script):
+    """A script whose model fails, from its fourth step on."""
+
+    def step(self, state: tuple, token: int) -> tuple:  # type: ignore[type-arg]
+        if len(state[0]) >= 3:
+            raise NeuralMIDIError("model", "gives NaN", "train it again")
+        return super().step(state, token)
+
+
+def test_a_failing_model_leaves_the_composer_as_it_was() -> None:
+    words = tokenizer()
+    broken = Bundle("broken", Broken([3], len(words.vocabulary)), words)
+    composer = Composer(broken)
+    play(composer, 3)
+    composer.note(60, 90)
+    before = composer.state
+    for call in (lambda: composer.step(SIXTEENTH), lambda: composer.listen(4)):
+        with pytest.raises(NeuralMIDIError, match="gives NaN"):
+            call()
+        assert composer.state is before
+
+
+def test_the_old_model_plays_on_when_the_new_one_fails() -> None:
+    words = tokenizer()
+    composer = Composer(script("60"))
+    play(composer, 10)
+    with pytest.raises(NeuralMIDIError, match="gives NaN"):
+        composer.change(Bundle("broken", Broken([3], len(words.vocabulary)), words))
+    assert composer.step(SIXTEENTH).pitches == (60,)
+    assert composer.state.bundle.name == "script"
+
+
+# The player
+
+
+def test_while_the_player_plays_the_composer_listens() -> None:
+    composer = Composer(script("60", "60", "60", "60", "62"))
+    composer.step(SIXTEENTH)
+    composer.note(64, 90)
+    composer.note(60, 90)
+    listening = play(composer, 2)
+    composer.note(60, 0)
+    composer.note(64, 0)
+    after = play(composer, 2)
+    assert [kinds(step) for step in listening] == [[("off", 60)], []]
+    assert [kinds(step) for step in after] == [[("on", 60)], [("off", 60), ("on", 62)]]
+    assert heard(composer) == ["<start>", "60", "60,64", "60,64", "60"]
+
+
+def test_a_note_shorter_than_a_step_is_heard_once() -> None:
+    composer = Composer(script("62"))
+    composer.note(60, 90)
+    composer.note(60, 0)
+    composer.note(64, 0)
+    first, second = play(composer, 2)
+    assert first.events == ()
+    assert kinds(second) == [("on", 62)]
+    assert heard(composer) == ["<start>", "60"]
+
+
+def test_listening_keeps_the_rhythm_of_a_phrase_but_not_the_wait_for_it() -> None:
+    composer = Composer(script("62"))
+    composer.listen(100)
+    composer.note(60, 90)
+    composer.listen(2)
+    composer.note(60, 0)
+    composer.listen(3)
+    composer.note(64, 90)
+    composer.note(64, 0)
+    composer.listen()
+    composer.listen(1000)
+    assert composer.state.number == 0
+    step = composer.step(SIXTEENTH)
+    assert heard(composer) == ["<start>", "60", "60", "<rest>", "<rest>", "<rest>", "64"]
+    assert kinds(step) == [("on", 62)]
+    assert step.number == 0
+
+
+def test_a_long_pause_in_a_phrase_is_heard_as_a_bar() -> None:
+    composer = Composer(script("62"))
+    composer.note(60, 90)
+    composer.note(60, 0)
+    composer.listen(5000)
+    composer.note(60, 90)
+    composer.listen(1)
+    composer.step(SIXTEENTH)
+    assert Counter(heard(composer))["<rest>"] == 16
+
+
+def test_listening_to_a_forgotten_key_is_bounded() -> None:
+    composer = Composer(script("62"))
+    composer.note(60, 90)
+    composer.listen(2**31)
+    assert len(composer.state.model[0]) <= MEMORY + 1
+
+
+def test_listening_while_stopped_leaves_sounding_notes_to_the_next_step() -> None:
+    composer = Composer(script("60,64"))
+    composer.step(SIXTEENTH)
+    composer.note(67, 90)
+    composer.note(67, 0)
+    composer.listen()
+    step = composer.step(SIXTEENTH)
+    assert step.pitches == (60, 64)
+    assert {event.kind for event in step.events} == {"vel"}
+
+
+def test_info_is_ready_to_print() -> None:
+    composer = Composer(recurrent(), seed=4, channel=2)
+    composer.set("temperature", 0.5)
+    play(composer, 3)
+    info = composer.info()
+    assert info["composer"] == "recurrent"
+    assert (info["step"], info["seed"], info["channel"], info["temperature"]) == (3, 4, 2, 0.5)
+    assert all(isinstance(value, int | float | str) for value in info.values())
+
+
+# Laws that hold whatever is done
+
+Call = Callable[[Composer], Step | None]
+
+
+def _values(name: str) -> st.SearchStrategy[float]:
+    control = CONTROLS[name]
+    return (
+        st.integers(int(control.low), int(control.high)).map(float)
+        if control.whole
+        else st.floats(control.low, control.high)
+    )
+
+
+def _calls() -> st.SearchStrategy[Call]:
+    step = st.floats(1, 500).map(lambda ms: lambda composer: composer.step(ms))
+    setting = st.sampled_from(sorted(CONTROLS)).flatmap(
+        lambda name: _values(name).map(lambda value: lambda composer: composer.set(name, value))
+    )
+    note = st.tuples(st.integers(58, 70), st.sampled_from((0, 0, 90))).map(
+        lambda key: lambda composer: composer.note(*key)
+    )
+    seed = st.integers(0, 2**32 - 1).map(lambda number: lambda composer: composer.seed(number))
+    listen = st.integers(0, 40).map(lambda steps: lambda composer: composer.listen(steps))
+    change = st.sampled_from((recurrent(1), recurrent(2, ("60", "61", "61,64")))).map(
+        lambda bundle: lambda composer: composer.change(bundle)
+    )
+    reset = st.just(lambda composer: composer.reset())
+    return st.one_of(step, step, step, setting, note, seed, listen, change, reset)
+
+
+calls = st.lists(_calls(), max_size=25)
+
+
+def run(composer: Composer, sequence: Sequence[Call]) -> list[Step | None]:
+    return [call(composer) for call in sequence]
+
+
+@given(st.integers(0, 2**32 - 1), calls, calls, calls)
+def test_a_rewound_composer_plays_the_same_again(
+    seed: int, before: Sequence[Call], detour: Sequence[Call], after: Sequence[Call]
+) -> None:
+    composer = Composer(recurrent(), seed=seed)
+    run(composer, before)
+    snapshot = composer.state
+    first = run(composer, after)
+    end = composer.state
+    composer.state = snapshot
+    run(composer, detour)
+    composer.state = snapshot
+    assert run(composer, after) == first
+    assert _same(composer.state, end)
+
+
+def _same(one: ComposerState, other: ComposerState) -> bool:
+    models = zip(one.model, other.model, strict=True)
+    return all(np.array_equal(a, b) for a, b in models) and all(
+        getattr(one, name) == getattr(other, name)
+        for name in ComposerState.__slots__
+        if name not in ("model", "ear")
+    )
+
+
+class Performance(RuleBasedStateMachine):
+    """A host that plays, rewinds, silences and changes, and a listener who counts the notes."""
+
+    snapshots = Snapshots("snapshots")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.composer = Composer(recurrent(), seed=1)
+        self.sounding: dict[tuple[int, int], int] = {}
+
+    @rule(call=_calls())
+    def call(self, call: Call) -> None:
+        step = call(self.composer)
+        if step:
+            self._listen(step)
+
+    def _listen(self, step: Step) -> None:
+        for event in step.events:
+            note = (event.pitch, event.channel)
+            assert event.pitch in range(128)
+            assert event.channel in range(1, 17)
+            assert (event.velocity == 0) if event.kind == "off" else event.velocity in range(1, 128)
+            assert (note in self.sounding) == (event.kind != "on")
+            if event.kind == "off":
+                del self.sounding[note]
+            else:
+                self.sounding[note] = event.velocity
+        channel = int(self.composer.state.controls["channel"].value)
+        assert self.sounding.keys() == {(pitch, channel) for pitch in step.pitches}
+        assert list(step.pitches) == sorted(step.pitches)
+
+    @rule(target=snapshots)
+    def snapshot(self) -> tuple[ComposerState, dict[tuple[int, int], int]]:
+        return self.composer.state, dict(self.sounding)
+
+    @rule(snapshot=snapshots)
+    def rewind(self, snapshot: tuple[ComposerState, dict[tuple[int, int], int]]) -> None:
+        self.composer.state, sounding = snapshot
+        self.sounding = dict(sounding)
+
+    @rule()
+    def silence(self) -> None:
+        self.composer.silence()
+        self.sounding.clear()
+
+    @invariant()
+    def knows_what_sounds(self) -> None:
+        state = self.composer.state
+        channel = int(state.controls["channel"].value)
+        owed = {(event.pitch, event.channel) for event in state.ending}
+        assert {(pitch, channel) for pitch in state.sounding} | owed == self.sounding.keys()
+        assert len(state.history) <= MEMORY
+        assert not state.gated & state.voiced.keys()
+
+    def teardown(self) -> None:
+        self.composer.reset()
+        self.composer.note(60, 1)
+        self._listen(self.composer.step(SIXTEENTH))
+        assert not self.sounding
+
+
+TestPerformance = Performance.TestCase
+TestPerformance.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
