@@ -1,0 +1,75 @@
+#include "handover.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool handover_init(handover *h, handover_view *view)
+{
+    memset(h, 0, sizeof *h);
+    atomic_store(&view->accepted, 0);
+    atomic_store(&view->released, 0);
+    h->view = view;
+    /* calloc: pages that no step ever fills cost no memory */
+    h->steps = calloc(HANDOVER_LOOKAHEAD, sizeof *h->steps);
+    return h->steps != NULL;
+}
+
+void handover_free(handover *h)
+{
+    free(h->steps);
+    h->steps = NULL;
+}
+
+static handover_step *nth(handover *h, unsigned n)
+{
+    return &h->steps[(h->first + n) % HANDOVER_LOOKAHEAD];
+}
+
+/* How many steps of the line are kept when `previous` is the last of them; -1 when it is not in the line. */
+static int kept_behind(handover *h, uint64_t previous)
+{
+    unsigned n;
+
+    if (previous == atomic_load_explicit(&h->view->released, memory_order_relaxed))
+        return 0;
+    for (n = 0; n < h->count; n++)
+        if (nth(h, n)->number == previous)
+            return (int)n + 1;
+    return -1;
+}
+
+bool handover_accept(handover *h, uint64_t number, uint64_t previous, const void *bytes, size_t size)
+{
+    int kept = kept_behind(h, previous);
+    bool fits = kept < HANDOVER_LOOKAHEAD && size <= HANDOVER_STEP_BYTES;
+    handover_step *step;
+
+    if (kept >= 0 && fits) {
+        h->count = (unsigned)kept;
+        step = nth(h, h->count++);
+        step->number = number;
+        step->size = size;
+        memcpy(step->bytes, bytes, size);
+    } else
+        h->stale++;
+    atomic_store_explicit(&h->view->accepted, number, memory_order_release);
+    return kept >= 0 && fits;
+}
+
+size_t handover_release(handover *h, void *bytes)
+{
+    handover_step *step = nth(h, 0);
+
+    if (!h->count)
+        return 0;
+    memcpy(bytes, step->bytes, step->size);
+    h->first = (h->first + 1) % HANDOVER_LOOKAHEAD;
+    h->count--;
+    atomic_store_explicit(&h->view->released, step->number, memory_order_release);
+    return step->size;
+}
+
+void handover_clear(handover *h)
+{
+    h->count = 0;
+}

@@ -1,0 +1,170 @@
+"""``[composer NAME]``: a neural composer as a Pd object."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import _neuralmidi as bridge
+
+from neuralmidi import bundle
+from neuralmidi.composer import PITCH, SEED, VELOCITY, Composer, ComposerState
+from neuralmidi.controls import CONTROLS
+from neuralmidi.errors import NeuralMIDIError
+from neuralmidi.notes import NoteEvent, Step
+from neuralmidi.pd import Atom, Message, SteppedObject, message
+
+NOTES, STEPS, STATUS = range(3)
+"""The outlets."""
+
+
+def _control(name: str) -> Callable[["ComposerObject", float], None]:
+    """The message that turns a control of the composer."""
+
+    @message(CONTROLS[name], selector=name)
+    def turn(self: "ComposerObject", value: float) -> None:
+        self.turn(name, value)
+
+    return turn
+
+
+class ComposerObject(SteppedObject[ComposerState, Step]):
+    """Plays a model of ``tflite_models/``, step by step.
+
+    Outlets: ``pitch velocity channel`` lists; ``step n pitches...`` and ``vel pitch velocity channel``; status.
+    """
+
+    name = "composer"
+    outlets = 3
+    notes_outlet = NOTES
+    status_outlet = STATUS
+
+    def __init__(self, number: int, folders: Sequence[Path], time: float) -> None:
+        super().__init__(number, folders, time)
+        self.performer: Composer | None = None
+        self.settings: dict[str, float] = {}  # turned before there was a model
+        self.heard_at = time
+
+    def start(self, *atoms: Atom) -> None:
+        """``[composer NAME]``; without a name it waits for one."""
+        if atoms:
+            self.composer(*atoms)
+
+    @message()
+    def composer(self, *words: Atom) -> None:
+        """Load a model and let it go on from where the music is. The one that plays stays if this fails."""
+        if len(words) != 1 or not isinstance(words[0], str):
+            raise NeuralMIDIError("composer", "it takes one name", f"send one of {', '.join(self._names())}")
+        new = bundle.load(bundle.find(words[0], self._directories()))
+        performer = self.performer
+        if performer is None:
+            self._begin(new)
+            self.send(STATUS, "ready", new.name)
+            return
+        self.command(lambda: performer.change(new))
+        self.send(STATUS, "composer", new.name)
+
+    temperature = _control("temperature")
+    density = _control("density")
+    intensity = _control("intensity")
+    smooth = _control("smooth")
+    top_k = _control("top_k")
+    top_p = _control("top_p")
+    channel = _control("channel")
+
+    @message(SEED)
+    def seed(self, number: float) -> None:
+        """Draw from another seed: the same seed gives the same notes."""
+        if self.performer is None:
+            self.settings["seed"] = number
+        else:
+            performer = self.performer
+            self.command(lambda: performer.seed(number))
+
+    @message()
+    def reset(self) -> None:
+        """Begin again, with nothing heard."""
+        if self.performer is not None:
+            self.command(self.performer.reset)
+
+    @message(PITCH, VELOCITY)
+    def note(self, pitch: float, velocity: float) -> None:
+        """A key of the player goes down, or up with velocity 0."""
+        performer = self._performer("note")
+        steps = self._steps_since_last_note()
+        self.command(lambda: performer.listen(steps))
+        self.command(lambda: performer.note(pitch, velocity))
+
+    @message(selector="play")
+    def hear_of_play(self, on: float) -> None:
+        """The bridge has started or stopped to play."""
+        super().hear_of_play(on)
+        if on:
+            self._performer("play")
+
+    @message()
+    def models(self) -> None:
+        """List the models that can be played: ``models COUNT``, then ``model NAME`` for each."""
+        names = self._names()
+        self.send(STATUS, "models", len(names))
+        for name in names:
+            self.send(STATUS, "model", name)
+
+    @message()
+    def info(self) -> None:
+        """Everything there is to know: ``info KEY VALUE`` lines."""
+        _, released, step_ms = bridge.view(self.number)
+        facts: dict[str, object] = {"step_ms": step_ms, "released": released, "lookahead": self.look_ahead}
+        facts |= {"playing": int(self.playing), "sync": int(self.sync)} | bridge.counters(self.number)
+        facts |= self.performer.info() if self.performer else {"composer": "none"}
+        for key, value in facts.items():
+            self.send(STATUS, "info", key, value if isinstance(value, (str, int, float)) else str(value))
+
+    def silenced(self) -> None:
+        """Pd has ended every sounding note."""
+        if self.performer is not None:
+            self.command(self.performer.silence)
+
+    def layout(self, prepared: Step) -> Iterator[Message]:
+        """First what the step is, then what it changes."""
+        yield STEPS, "step", (prepared.number, *prepared.pitches)
+        for event in prepared.events:
+            yield _event_message(event)
+
+    def _begin(self, first: bundle.Bundle) -> None:
+        self.performer = Composer(first)
+        for name, value in self.settings.items():
+            self.performer.seed(value) if name == "seed" else self.performer.set(name, value)
+        self.perform(self.performer)
+
+    def turn(self, control: str, value: float) -> None:
+        """Turn a control; one that is turned before there is a model waits for it."""
+        if self.performer is None:
+            self.settings[control] = value
+        else:
+            performer = self.performer
+            self.command(lambda: performer.set(control, value))
+
+    def _performer(self, wish: str) -> Composer:
+        if self.performer is None:
+            raise NeuralMIDIError(wish, "no model is loaded", f"send `composer` and one of {', '.join(self._names())}")
+        return self.performer
+
+    def _steps_since_last_note(self) -> int:
+        """While the transport stands still, a phrase keeps its rhythm: the time between notes is counted in steps."""
+        step_ms = bridge.view(self.number)[2]
+        steps = 0 if self.playing else round((self.time - self.heard_at) / step_ms)
+        self.heard_at = self.time
+        return steps
+
+    def _directories(self) -> list[Path]:
+        return [*self.folders, *(folder / "tflite_models" for folder in self.folders), *bundle.default_directories()]
+
+    def _names(self) -> list[str]:
+        return bundle.available(self._directories())
+
+
+def _event_message(event: NoteEvent) -> Message:
+    numbers = (event.pitch, event.velocity, event.channel)
+    return (STEPS, "vel", numbers) if event.kind == "vel" else (NOTES, "list", numbers)
+
+
+assert set(CONTROLS) <= {word for _, word in ComposerObject.messages}, "every control is a message"

@@ -1,0 +1,323 @@
+"""The one module that knows Pd: what a Python class needs to be a Pd class, and the loop that serves them all.
+
+It runs on the bridge's own thread. A class becomes a Pd class by deriving from `Object` in a file of
+`neuralmidi/objects/`; its methods marked with `message` are what it understands.
+"""
+
+import importlib
+import pkgutil
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+import _neuralmidi as bridge  # exists only inside Pd
+
+import neuralmidi
+from neuralmidi import objects
+from neuralmidi.controls import Control
+from neuralmidi.errors import NeuralMIDIError
+from neuralmidi.handover import Command, Handover, Performer
+
+Atom = float | str
+Message = tuple[int, str, Sequence[Atom]]
+"""Outlet (0 is the leftmost), selector, atoms."""
+
+SEPARATOR = "\x1f"
+"""Stands between an object's arguments and the folders that it searches."""
+
+SWITCH_INTERVAL = 0.0005
+"""Seconds until a busy Python thread gives way to this one: Python's own 5 ms would be heard."""
+
+LOOK_AHEAD = Control("lookahead", 1, bridge.HANDOVER_LOOKAHEAD, 4, "steps that are kept ready", whole=True)
+
+Method = TypeVar("Method", bound=Callable[..., None])
+
+
+def message(*arguments: Control, selector: str | None = None, inlet: int = 0) -> Callable[[Method], Method]:
+    """Mark a method as a message that the object understands.
+
+    Args:
+        arguments: the numbers it takes, each with its range; they are checked before the method is called.
+            With none, the method gets the atoms as they came.
+        selector: the message's name in Pd, if it is not the method's.
+        inlet: where it comes in; 0 is the leftmost.
+    """
+
+    def mark(method: Method) -> Method:
+        method.message = (inlet, selector or method.__name__, arguments)  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+class Object:
+    """A Pd object.
+
+    Attributes:
+        name: the class's name in Pd.
+        inlets: how many, 1-8.
+        outlets: how many, 0-8.
+        notes_outlet: the outlet whose lists are ``pitch velocity channel``; Pd's thread follows them, so that it can
+            end every sounding note whatever happens here. None: there is no such outlet.
+        status_outlet: the outlet that errors leave from, besides the console. None: there is no such outlet.
+        stepped: the object has a transport and prepares steps; derive from `SteppedObject` for that.
+        folders: where files named in messages are looked for: the patch's own, then Pd's search path.
+        time: logical time of the message that is being handled, in ms since Pd started.
+        sync: Pd waits for the answer to every message.
+    """
+
+    name: ClassVar[str]
+    inlets: ClassVar[int] = 1
+    outlets: ClassVar[int] = 1
+    notes_outlet: ClassVar[int | None] = None
+    status_outlet: ClassVar[int | None] = None
+    stepped: ClassVar[bool] = False
+    messages: ClassVar[dict[tuple[int, str], tuple[str, tuple[Control, ...]]]]
+
+    def __init_subclass__(cls) -> None:
+        """Collect the messages of the class and of those it derives from."""
+        super().__init_subclass__()
+        marked = ((name, getattr(getattr(cls, name), "message", None)) for name in dir(cls))
+        cls.messages = {
+            (mark[0], mark[1]): (name, mark[2]) for name, mark in sorted(marked, key=lambda m: m[0]) if mark
+        }
+
+    def __init__(self, number: int, folders: Sequence[Path], time: float) -> None:
+        self.number = number
+        self.folders = folders
+        self.time = time
+
+    def start(self, *atoms: Atom) -> None:
+        """Take the arguments of the object box. An error here leaves the object alive, without them."""
+
+    def close(self) -> None:
+        """The object has been deleted in Pd."""
+
+    def receive(self, inlet: int, selector: str, atoms: Sequence[Atom]) -> None:
+        """Handle a message.
+
+        Raises:
+            NeuralMIDIError: there is no such message, or its arguments are not legal.
+        """
+        method, arguments = self._method(inlet, selector)
+        if not arguments:
+            return method(*atoms)
+        checked = [a.check(atoms[i] if i < len(atoms) else None) for i, a in enumerate(arguments)]
+        return method(*checked)
+
+    def send(self, outlet: int, selector: str, *atoms: Atom) -> None:
+        """Send a message out of an outlet, at the next moment that Pd looks."""
+        bridge.send(self.number, [(outlet, selector, atoms)])
+
+    def error(self, text: str) -> None:
+        """Report an error on the object's box and out of its status outlet."""
+        bridge.error(self.number, f"{self.name}: {text}")
+
+    def failed(self, text: str) -> None:
+        """Report an error after which nothing that the object has prepared may sound."""
+        bridge.failed(self.number, f"{self.name}: {text}")
+
+    def _method(self, inlet: int, selector: str) -> tuple[Callable[..., None], tuple[Control, ...]]:
+        try:
+            name, arguments = self.messages[inlet, selector]
+        except KeyError:
+            known = sorted({word for place, word in self.messages if place == inlet} | self._of_the_bridge())
+            raise NeuralMIDIError(selector, "there is no such message", f"use one of {', '.join(known)}") from None
+        return getattr(self, name), arguments
+
+    def _of_the_bridge(self) -> set[str]:
+        return {"bang", "panic"} if self.stepped else set()
+
+
+State = TypeVar("State")
+Prepared = TypeVar("Prepared")
+
+
+class SteppedObject(Object, Generic[State, Prepared]):
+    """An object that plays step by step, with the bridge's transport.
+
+    The bridge itself understands ``bang``, ``play``, ``tempo``, ``steps``, ``sync`` and ``panic``: they are obeyed on
+    Pd's thread at once, whatever Python is doing. Steps are prepared ahead of it.
+    """
+
+    stepped = True
+
+    def __init__(self, number: int, folders: Sequence[Path], time: float) -> None:
+        super().__init__(number, folders, time)
+        self.handover: Handover[State, Prepared] | None = None
+        self.look_ahead = int(LOOK_AHEAD.default)
+        self.playing = False
+        self.sync = False
+        self.has_failed = False
+
+    def perform(self, performer: Performer[State, Prepared]) -> None:
+        """From now on this is who composes the steps."""
+        self.handover = Handover(performer, lambda: bridge.view(self.number), self._hand_over, self.look_ahead)
+        self.has_failed = False
+
+    def layout(self, prepared: Prepared) -> Iterable[Message]:
+        """The messages that a step consists of, in the order in which they leave the outlets."""
+        raise NotImplementedError
+
+    def command(self, command: Command) -> None:
+        """Let a change of the performer act from the very next step on. It may be called more than once."""
+        if self.handover is not None:
+            self.handover.command(command)
+            self.has_failed = False
+
+    def silenced(self) -> None:
+        """Pd has ended every sounding note."""
+
+    @message(LOOK_AHEAD)
+    def lookahead(self, steps: float) -> None:
+        """How many steps are kept ready."""
+        self.look_ahead = int(steps)
+        if self.handover is not None:
+            self.handover.look_ahead = self.look_ahead
+
+    @message(selector="play")
+    def hear_of_play(self, on: float) -> None:
+        """The bridge has started or stopped to play."""
+        self.playing = bool(on)
+
+    @message(selector="sync")
+    def hear_of_sync(self, on: float) -> None:
+        """The bridge waits for every step, or no longer."""
+        self.sync = bool(on)
+
+    @message(selector="tempo")
+    def hear_of_tempo(self, bpm: float) -> None:
+        """The bridge keeps the time."""
+
+    @message(selector="steps")
+    def hear_of_steps(self, per_beat: float) -> None:
+        """The bridge keeps the time."""
+
+    def prepare(self) -> bool:
+        """Prepare one step if there are too few; False when nothing was to be done."""
+        if self.handover is None or self.has_failed or self.sync:
+            return False
+        return self.guarded(self.handover.prepare)
+
+    def prepare_next(self) -> None:
+        """Prepare the step that Pd is waiting for."""
+        if self.handover is not None and not self.has_failed:
+            self.guarded(self.handover.prepare_next)
+
+    def guarded(self, prepare: Callable[[], bool | None]) -> bool:
+        """Run what composes; when it fails, the notes end and the reason is said, once."""
+        try:
+            return bool(prepare())
+        except Exception as error:
+            self.has_failed = True
+            if self.handover is not None:
+                self.handover.rewind()
+            self.failed(f"the step failed: {said(error)}")
+            return False
+
+    def _hand_over(self, number: int, previous: int, prepared: Prepared) -> None:
+        bridge.step(self.number, number, previous, list(self.layout(prepared)))
+
+
+def said(error: Exception) -> str:
+    """An exception in a player's words; one that nobody foresaw also says where it happened."""
+    if isinstance(error, NeuralMIDIError):
+        return str(error)
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(where.filename).name}, line {where.lineno}"
+    return f"{type(error).__name__}: {error} ({place}) / this is a fault of the object: send `reset`, and tell its author"
+
+
+class Server:
+    """Serves all objects of the process."""
+
+    def __init__(self, classes: Iterable[type[Object]]) -> None:
+        self._classes = {c.name: c for c in classes}
+        self._objects: dict[int, Object] = {}
+
+    def serve(self) -> None:
+        """Answer requests and prepare steps, for ever."""
+        requests = bridge.wait()
+        while True:
+            self.answer(requests)
+            # A change that arrives in between comes before any further step.
+            requests = self.prepare_a_round() or bridge.wait()
+
+    def answer(self, requests: Sequence[tuple[Any, ...]]) -> None:
+        """Deal with requests, oldest first; each is answered for, whatever comes of it."""
+        for kind, number, inlet, time, selector, atoms in requests:
+            self._deal_with(kind, number, inlet, time, selector, atoms)
+        bridge.answered(len(requests))
+
+    def prepare_a_round(self) -> Sequence[tuple[Any, ...]]:
+        """Prepare steps, one for each object in turn, until all are ready or a request comes in: returns these."""
+        stepped = [o for o in self._objects.values() if isinstance(o, SteppedObject)]
+        while stepped:
+            stepped = [o for o in stepped if o.prepare()]
+            if requests := bridge.poll():
+                return requests  # type: ignore[no-any-return]
+        return ()
+
+    def _deal_with(
+        self, kind: int, number: int, inlet: int, time: float, selector: str, atoms: Sequence[Atom]
+    ) -> None:
+        if kind == bridge.REQUEST_NEW:
+            self._new(number, time, selector, atoms)
+            return
+        subject = self._objects.get(number)
+        if subject is None:
+            return
+        subject.time = time
+        try:
+            if kind == bridge.REQUEST_MESSAGE:
+                subject.receive(inlet, selector, atoms)
+            elif kind == bridge.REQUEST_FREE:
+                del self._objects[number]
+                subject.close()
+            elif isinstance(subject, SteppedObject):
+                subject.prepare_next() if kind == bridge.REQUEST_STEP else subject.silenced()
+        except Exception as error:
+            subject.error(said(error))
+
+    def _new(self, number: int, time: float, name: str, atoms: Sequence[Atom]) -> None:
+        place = list(atoms).index(SEPARATOR)
+        folders = [Path(str(folder)) for folder in atoms[place + 1 :]]
+        subject = self._classes[name](number, folders, time)
+        self._objects[number] = subject
+        try:
+            subject.start(*atoms[:place])
+        except Exception as error:
+            subject.error(said(error))
+
+
+def classes() -> Iterator[type[Object]]:
+    """Every Pd class of `neuralmidi.objects`. One that cannot be imported is reported and left out."""
+    for found in pkgutil.iter_modules(objects.__path__):
+        try:
+            module = importlib.import_module(f"{objects.__name__}.{found.name}")
+        except Exception as error:
+            bridge.post(0, f"neuralmidi: objects/{found.name}.py is left out: {said(error)}")
+            continue
+        for thing in vars(module).values():
+            if isinstance(thing, type) and issubclass(thing, Object) and thing.__module__ == module.__name__:
+                yield thing
+
+
+def declare(c: type[Object]) -> None:
+    """Tell the bridge of a class."""
+    outlets = [-1 if outlet is None else outlet for outlet in (c.notes_outlet, c.status_outlet)]
+    bridge.declare(c.name, c.inlets, c.outlets, c.stepped, *outlets)
+
+
+def run() -> None:
+    """Declare the classes and serve their objects until the process ends."""
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    found = list(classes())
+    for c in found:
+        declare(c)
+    python = ".".join(map(str, sys.version_info[:3]))
+    where = Path(neuralmidi.__file__).parent
+    bridge.ready(f"neuralmidi {neuralmidi.__version__}: Python {python}, package in {where}")
+    Server(found).serve()
