@@ -145,10 +145,10 @@ static bool wait_for_answer(void)
             until.tv_nsec -= 1000000000;
             until.tv_sec++;
         }
-        if (sem_timedwait(&the_bridge.answer, &until) != 0 && errno == ETIMEDOUT) {
+        if (sem_timedwait(&the_bridge.answer, &until) != 0 && errno == ETIMEDOUT)
             waited += 0.005;
-            poll_results();     /* Python may be waiting for room in the result ring */
-        }
+        if (ring_half_full(&the_bridge.results))
+            poll_results();     /* Python may be waiting for room */
     }
     return true;
 }
@@ -430,7 +430,7 @@ static void set_play(object *x, double on)
         return silence(x);
     }
     publish_step_ms(x, step_ms(x));
-    x->waiting = x->steps.count == 0 && !x->sync;
+    x->waiting = x->steps.count == 0 && !x->sync;   /* it starts when its first step is ready */
     if (!x->waiting)
         object_tick(x);
 }
@@ -572,6 +572,7 @@ static bool send_new(object *x, int argc, const t_atom *argv)
     folders f = {.count = 0};
     request *r;
 
+    add_folder(canvas_getdir(x->canvas)->s_name, &f);   /* the patch's own comes before the paths that it declares */
     canvas_path_iterate(x->canvas, add_folder, &f);
     if (!is_running() || !(r = reserve_request(x, REQUEST_NEW, x->klass->name, (unsigned)argc + 1 + f.count)))
         return false;
@@ -656,7 +657,7 @@ static void *object_new(t_symbol *name, int argc, t_atom *argv)
     if (!send_new(x, argc, argv))
         object_error(x, "Python does not run: %s", the_bridge.reason);
     else if (x->sync)
-        synchronize(x);
+        wait_for_answer();  /* what it says is taken later, when the outlets are connected */
     return x;
 }
 

@@ -44,6 +44,8 @@ static void park_if_quitting(void)
         pause();
 }
 
+static PyObject *gone;  /* the exception that says so of an object */
+
 /* --- what Python sees: reading requests ------------------------------------------------------------------------ */
 
 static PyObject *text(const char *utf8)
@@ -127,15 +129,19 @@ static PyObject *py_view(PyObject *self, PyObject *args)
 {
     unsigned int object;
     unsigned long long accepted, released;
+    double step_ms;
     port *p;
 
     (void)self;
     if (!PyArg_ParseTuple(args, "I", &object))
         return NULL;
     p = port_of(object);
-    accepted = atomic_load_explicit(&p->view.accepted, memory_order_acquire);   /* first: see handover.h */
-    released = atomic_load_explicit(&p->view.released, memory_order_acquire);
-    return Py_BuildValue("(KKd)", accepted, released, atomic_load(&p->step_ms));
+    accepted = atomic_load(&p->view.accepted);  /* first: see handover.h */
+    released = atomic_load(&p->view.released);
+    step_ms = atomic_load(&p->step_ms);
+    if (atomic_load(&p->object) != object)      /* last: what was read is this object's, if it still lives here */
+        return PyErr_Format(gone, "object %u has been deleted", object);
+    return Py_BuildValue("(KKd)", accepted, released, step_ms);
 }
 
 static PyObject *py_counters(PyObject *self, PyObject *args)
@@ -366,7 +372,7 @@ static PyMethodDef methods[] = {
     {"wait", py_wait, METH_VARARGS, "wait() -> requests; sleeps until there is something to look at"},
     {"poll", py_poll, METH_VARARGS, "poll() -> requests; does not sleep"},
     {"answered", py_answered, METH_VARARGS, "answered(count): so many more requests are dealt with"},
-    {"view", py_view, METH_VARARGS, "view(object) -> (accepted, released, step_ms)"},
+    {"view", py_view, METH_VARARGS, "view(object) -> (accepted, released, step_ms); raises Gone"},
     {"counters", py_counters, METH_VARARGS, "counters(object) -> {name: count}"},
     {"send", py_send, METH_VARARGS, "send(object, messages): out of the outlets, now"},
     {"step", py_step, METH_VARARGS, "step(object, number, previous, messages): out of the outlets when released"},
@@ -382,7 +388,8 @@ static struct PyModuleDef module = {
 
 static bool add_constants(PyObject *m)
 {
-    return PyModule_AddIntMacro(m, REQUEST_NEW) == 0 && PyModule_AddIntMacro(m, REQUEST_FREE) == 0
+    gone = PyErr_NewException("_neuralmidi.Gone", NULL, NULL);
+    return PyModule_AddObjectRef(m, "Gone", gone) == 0 && PyModule_AddIntMacro(m, REQUEST_NEW) == 0 && PyModule_AddIntMacro(m, REQUEST_FREE) == 0
         && PyModule_AddIntMacro(m, REQUEST_MESSAGE) == 0 && PyModule_AddIntMacro(m, REQUEST_STEP) == 0
         && PyModule_AddIntMacro(m, REQUEST_SILENCED) == 0 && PyModule_AddIntMacro(m, HANDOVER_LOOKAHEAD) == 0;
 }

@@ -10,7 +10,7 @@
 /* --- requests: Pd to Python ----------------------------------------------------------------------------------- */
 
 enum request_kind {
-    REQUEST_NEW,        /* arguments: the object's own, then `separator`, then the folders to search */
+    REQUEST_NEW,        /* arguments: the object's own, then a separator, then the folders to search */
     REQUEST_FREE,
     REQUEST_MESSAGE,
     REQUEST_STEP,       /* prepare the next step now: Pd is waiting for it (sync) */

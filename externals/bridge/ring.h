@@ -88,4 +88,10 @@ static inline void ring_pop(ring *r)
     atomic_store_explicit(&r->taken, r->front_end, memory_order_release);
 }
 
+static inline bool ring_half_full(ring *r)
+{
+    return atomic_load_explicit(&r->written, memory_order_acquire) - atomic_load_explicit(&r->taken,
+        memory_order_relaxed) > r->size / 2;
+}
+
 #endif

@@ -1,10 +1,11 @@
 """The hand-over of prepared steps to Pd's thread: Python's side.
 
-Pd plays; this side works ahead of it. Every step has a number and names the step it follows, and for every step
-that Pd may still release there is a snapshot of the performer right after it. When the player changes something,
-the performer rewinds to the last step that has sounded and prepares anew from there; what was prepared before stays
-playable until the new steps have arrived. If Pd has meanwhile released an old one, the new ones are stale, and
-the same is done once more from that step. `externals/bridge/HANDOVER.md` tells the whole story on one page.
+Pd plays; this side works ahead of it. Every step has a number and names the step it follows, and for every
+step that Pd may still release there is a snapshot of the performer right after it. When the player changes
+something, the performer rewinds to the last step that has sounded and prepares anew from there; what was
+prepared before stays playable until the new steps have arrived. If Pd has meanwhile released an old one, the
+new ones are stale, and the same is done once more from that step. `externals/bridge/HANDOVER.md` tells the
+whole story on one page.
 """
 
 from collections.abc import Callable
@@ -14,14 +15,16 @@ from typing import Generic, Protocol, TypeVar
 
 State = TypeVar("State")
 Prepared = TypeVar("Prepared")
+Answer = TypeVar("Answer")
+Prepares = TypeVar("Prepares", covariant=True)
 
 
-class Performer(Protocol[State, Prepared]):
+class Performer(Protocol[State, Prepares]):
     """Who composes the steps. Its state is immutable: keeping it is a snapshot, setting it rewinds."""
 
     state: State
 
-    def step(self, step_ms: float) -> Prepared:
+    def step(self, step_ms: float) -> Prepares:
         """Advance by one step, which is ``step_ms`` long."""
 
 
@@ -49,8 +52,8 @@ class Handover(Generic[State, Prepared]):
 
     Args:
         performer: composes the steps.
-        view: returns ``(accepted, released, step_ms)``: the last step that Pd has looked at, the last that it has
-            released, and the length of a step in ms. It reads them in this order.
+        view: returns ``(accepted, released, step_ms)``: the last step that Pd has looked at, the last that it
+            has released, and the length of a step in ms. It reads them in this order.
         send: hands a step over: ``send(number, previous, prepared)``.
         look_ahead: how many steps are kept ready, at least 1.
     """
@@ -117,6 +120,16 @@ class Handover(Generic[State, Prepared]):
         self._look()
         self._rewind()
 
+    def ask(self, question: Callable[[], Answer]) -> Answer:
+        """Ask the performer something as it was right after the last step that has sounded."""
+        self._look()
+        ahead = self._performer.state
+        self._performer.state = self._base.state
+        try:
+            return question()
+        finally:
+            self._performer.state = ahead
+
     def _prepare(self, step_ms: float) -> None:
         tip = self._line[-1] if self._line else self._base
         try:
@@ -143,8 +156,8 @@ class Handover(Generic[State, Prepared]):
                 self._base, self._line = mark, self._line[place + 1 :]
                 self._forget_dead()  # Pd has left the older lines for this one
                 return
-        # Pd has released a step of an older line: the new one came too late. The commands that the step had not
-        # heard act on it now.
+        # Pd has released a step of an older line: the new one came too late. The commands that the step had
+        # not heard act on it now.
         self._base = self._dead.pop(released)
         self._rewind()
         missed = self._heard - self._base.heard

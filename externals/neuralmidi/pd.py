@@ -1,8 +1,10 @@
-"""The one module that knows Pd: what a Python class needs to be a Pd class, and the loop that serves them all.
+"""The one module that knows Pd: what makes a Python class a Pd class, and the loop that serves them all.
 
 It runs on the bridge's own thread. A class becomes a Pd class by deriving from `Object` in a file of
 `neuralmidi/objects/`; its methods marked with `message` are what it understands.
 """
+
+from __future__ import annotations  # bridge.Request is known to type checkers only
 
 import importlib
 import pkgutil
@@ -10,7 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 import _neuralmidi as bridge  # exists only inside Pd
 
@@ -59,8 +61,8 @@ class Object:
         name: the class's name in Pd.
         inlets: how many, 1-8.
         outlets: how many, 0-8.
-        notes_outlet: the outlet whose lists are ``pitch velocity channel``; Pd's thread follows them, so that it can
-            end every sounding note whatever happens here. None: there is no such outlet.
+        notes_outlet: the outlet whose lists are ``pitch velocity channel``; Pd's thread follows them, so that
+            it can end every sounding note whatever happens here. None: there is no such outlet.
         status_outlet: the outlet that errors leave from, besides the console. None: there is no such outlet.
         stepped: the object has a transport and prepares steps; derive from `SteppedObject` for that.
         folders: where files named in messages are looked for: the patch's own, then Pd's search path.
@@ -124,7 +126,8 @@ class Object:
             name, arguments = self.messages[inlet, selector]
         except KeyError:
             known = sorted({word for place, word in self.messages if place == inlet} | self._of_the_bridge())
-            raise NeuralMIDIError(selector, "there is no such message", f"use one of {', '.join(known)}") from None
+            remedy = f"use one of {', '.join(known)}"
+            raise NeuralMIDIError(selector, "there is no such message", remedy) from None
         return getattr(self, name), arguments
 
     def _of_the_bridge(self) -> set[str]:
@@ -138,8 +141,8 @@ Prepared = TypeVar("Prepared")
 class SteppedObject(Object, Generic[State, Prepared]):
     """An object that plays step by step, with the bridge's transport.
 
-    The bridge itself understands ``bang``, ``play``, ``tempo``, ``steps``, ``sync`` and ``panic``: they are obeyed on
-    Pd's thread at once, whatever Python is doing. Steps are prepared ahead of it.
+    The bridge itself understands ``bang``, ``play``, ``tempo``, ``steps``, ``sync`` and ``panic``: they are
+    obeyed on Pd's thread at once, whatever Python is doing. Steps are prepared ahead of it.
     """
 
     stepped = True
@@ -154,7 +157,7 @@ class SteppedObject(Object, Generic[State, Prepared]):
 
     def perform(self, performer: Performer[State, Prepared]) -> None:
         """From now on this is who composes the steps."""
-        self.handover = Handover(performer, lambda: bridge.view(self.number), self._hand_over, self.look_ahead)
+        self.handover = Handover(performer, self._view, self._hand_over, self.look_ahead)
         self.has_failed = False
 
     def layout(self, prepared: Prepared) -> Iterable[Message]:
@@ -210,12 +213,27 @@ class SteppedObject(Object, Generic[State, Prepared]):
         """Run what composes; when it fails, the notes end and the reason is said, once."""
         try:
             return bool(prepare())
+        except bridge.Gone:  # deleted in Pd; the request that says so is on its way
+            return False
         except Exception as error:
             self.has_failed = True
             if self.handover is not None:
                 self.handover.rewind()
             self.failed(f"the step failed: {said(error)}")
             return False
+
+    @property
+    def step_ms(self) -> float:
+        """Length of a step in ms: the transport's, or the time between the last two bangs."""
+        return self._view()[2]
+
+    def facts(self) -> dict[str, int]:
+        """What the bridge knows of the object, for ``info``."""
+        switches = {"playing": int(self.playing), "sync": int(self.sync), "lookahead": self.look_ahead}
+        return switches | bridge.counters(self.number)
+
+    def _view(self) -> tuple[int, int, float]:
+        return bridge.view(self.number)
 
     def _hand_over(self, number: int, previous: int, prepared: Prepared) -> None:
         bridge.step(self.number, number, previous, list(self.layout(prepared)))
@@ -227,7 +245,8 @@ def said(error: Exception) -> str:
         return str(error)
     where = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(where.filename).name}, line {where.lineno}"
-    return f"{type(error).__name__}: {error} ({place}) / this is a fault of the object: send `reset`, and tell its author"
+    remedy = "this is a fault of the object: send `reset`, and tell its author"
+    return f"{type(error).__name__}: {error} ({place}) / {remedy}"
 
 
 class Server:
@@ -239,25 +258,25 @@ class Server:
 
     def serve(self) -> None:
         """Answer requests and prepare steps, for ever."""
-        requests = bridge.wait()
+        requests: Sequence[bridge.Request] = bridge.wait()
         while True:
             self.answer(requests)
             # A change that arrives in between comes before any further step.
             requests = self.prepare_a_round() or bridge.wait()
 
-    def answer(self, requests: Sequence[tuple[Any, ...]]) -> None:
+    def answer(self, requests: Sequence[bridge.Request]) -> None:
         """Deal with requests, oldest first; each is answered for, whatever comes of it."""
         for kind, number, inlet, time, selector, atoms in requests:
             self._deal_with(kind, number, inlet, time, selector, atoms)
         bridge.answered(len(requests))
 
-    def prepare_a_round(self) -> Sequence[tuple[Any, ...]]:
-        """Prepare steps, one for each object in turn, until all are ready or a request comes in: returns these."""
+    def prepare_a_round(self) -> Sequence[bridge.Request]:
+        """Prepare steps, one for each object in turn, until all are ready or requests come in: those."""
         stepped = [o for o in self._objects.values() if isinstance(o, SteppedObject)]
         while stepped:
             stepped = [o for o in stepped if o.prepare()]
             if requests := bridge.poll():
-                return requests  # type: ignore[no-any-return]
+                return requests
         return ()
 
     def _deal_with(
@@ -278,6 +297,8 @@ class Server:
                 subject.close()
             elif isinstance(subject, SteppedObject):
                 subject.prepare_next() if kind == bridge.REQUEST_STEP else subject.silenced()
+        except bridge.Gone:
+            pass
         except Exception as error:
             subject.error(said(error))
 

@@ -3,11 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import _neuralmidi as bridge
-
 from neuralmidi import bundle
-from neuralmidi.composer import PITCH, SEED, VELOCITY, Composer, ComposerState
-from neuralmidi.controls import CONTROLS
+from neuralmidi.composer import Composer, ComposerState
+from neuralmidi.controls import CONTROLS, PITCH, SEED, VELOCITY
 from neuralmidi.errors import NeuralMIDIError
 from neuralmidi.notes import NoteEvent, Step
 from neuralmidi.pd import Atom, Message, SteppedObject, message
@@ -29,7 +27,8 @@ def _control(name: str) -> Callable[["ComposerObject", float], None]:
 class ComposerObject(SteppedObject[ComposerState, Step]):
     """Plays a model of ``tflite_models/``, step by step.
 
-    Outlets: ``pitch velocity channel`` lists; ``step n pitches...`` and ``vel pitch velocity channel``; status.
+    Outlets: ``pitch velocity channel`` lists; ``step n pitches...`` and ``vel pitch velocity channel``;
+    status.
     """
 
     name = "composer"
@@ -52,7 +51,7 @@ class ComposerObject(SteppedObject[ComposerState, Step]):
     def composer(self, *words: Atom) -> None:
         """Load a model and let it go on from where the music is. The one that plays stays if this fails."""
         if len(words) != 1 or not isinstance(words[0], str):
-            raise NeuralMIDIError("composer", "it takes one name", f"send one of {', '.join(self._names())}")
+            raise NeuralMIDIError("composer", "it takes one name", f"send one of {self._choice()}")
         new = bundle.load(bundle.find(words[0], self._directories()))
         performer = self.performer
         if performer is None:
@@ -111,11 +110,10 @@ class ComposerObject(SteppedObject[ComposerState, Step]):
     @message()
     def info(self) -> None:
         """Everything there is to know: ``info KEY VALUE`` lines."""
-        _, released, step_ms = bridge.view(self.number)
-        facts: dict[str, object] = {"step_ms": step_ms, "released": released, "lookahead": self.look_ahead}
-        facts |= {"playing": int(self.playing), "sync": int(self.sync)} | bridge.counters(self.number)
-        facts |= self.performer.info() if self.performer else {"composer": "none"}
-        for key, value in facts.items():
+        known: dict[str, object] = {"composer": "none"}
+        if self.performer is not None and self.handover is not None:
+            known = self.handover.ask(self.performer.info)
+        for key, value in {**known, "step_ms": self.step_ms, **self.facts()}.items():
             self.send(STATUS, "info", key, value if isinstance(value, (str, int, float)) else str(value))
 
     def silenced(self) -> None:
@@ -145,18 +143,21 @@ class ComposerObject(SteppedObject[ComposerState, Step]):
 
     def _performer(self, wish: str) -> Composer:
         if self.performer is None:
-            raise NeuralMIDIError(wish, "no model is loaded", f"send `composer` and one of {', '.join(self._names())}")
+            raise NeuralMIDIError(wish, "no model is loaded", f"send `composer` and one of {self._choice()}")
         return self.performer
 
     def _steps_since_last_note(self) -> int:
-        """While the transport stands still, a phrase keeps its rhythm: the time between notes is counted in steps."""
-        step_ms = bridge.view(self.number)[2]
-        steps = 0 if self.playing else round((self.time - self.heard_at) / step_ms)
+        """While the transport stands still, the time between notes is counted: a phrase keeps its rhythm."""
+        steps = 0 if self.playing else round((self.time - self.heard_at) / self.step_ms)
         self.heard_at = self.time
         return steps
 
     def _directories(self) -> list[Path]:
-        return [*self.folders, *(folder / "tflite_models" for folder in self.folders), *bundle.default_directories()]
+        nearby = [place for folder in self.folders for place in (folder, folder / "tflite_models")]
+        return [*nearby, *bundle.default_directories()]
+
+    def _choice(self) -> str:
+        return ", ".join(self._names()) or "a model that you have trained: none is here"
 
     def _names(self) -> list[str]:
         return bundle.available(self._directories())
