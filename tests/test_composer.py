@@ -226,6 +226,14 @@ def test_after_silence_the_wanted_notes_start_again() -> None:
     assert composer.step(SIXTEENTH).events == ()
 
 
+def test_silence_ends_the_wait_for_a_key_whose_release_was_lost() -> None:
+    composer = Composer(script("60"))
+    composer.note(64, 90)
+    assert play(composer, 3)[-1].pitches == ()
+    composer.silence()
+    assert kinds(composer.step(SIXTEENTH)) == [("on", 60)]
+
+
 def test_silence_leaves_gated_notes_gated() -> None:
     composer = Composer(script("60", "60,64"))
     composer.set("smooth", 0)

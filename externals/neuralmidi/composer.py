@@ -10,10 +10,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .controls import CONTROLS, Control, Glide, check
+from .controls import CONTROLS, LISTEN, PITCH, SEED, VELOCITY, Glide, check
 from .hearing import Ear
 from .life_cycle import advance, ended
-from .notes import PITCHES, NoteEvent, Step
+from .notes import NoteEvent, Step
 from .sampling import sample
 from .tokenizer import Tokenizer
 
@@ -25,11 +25,6 @@ ACCENTS = {"downbeat": 1.0, "beat": 0.92, "half beat": 0.85, "between": 0.8}
 
 MEMORY = 64
 """Steps that a new model hears of what was played before it: four bars of 16ths."""
-
-SEED = Control("seed", 0, 2**32 - 1, 0, "the same seed gives the same notes", whole=True)
-PITCH = Control("note", PITCHES[0], PITCHES[-1], 60, "MIDI pitch", whole=True)
-VELOCITY = Control("note velocity", 0, 127, 64, "MIDI velocity; 0 ends the note", whole=True)
-LISTEN = Control("listen", 0, 2**31, 1, "steps to listen", whole=True)
 
 ModelState = tuple[NDArray[np.float32], ...]
 
@@ -204,8 +199,12 @@ class Composer:
         )
 
     def silence(self) -> None:
-        """Forget the sounding notes: the host has ended them. Those still wanted start again next step."""
-        self.state = replace(self.state, sounding={}, ending=())
+        """Forget the sounding notes, which the host has ended; those still wanted start again next step.
+
+        The player's keys are forgotten too: one may have lost its release.
+        """
+        state = self.state
+        self.state = replace(state, sounding={}, ending=(), live=frozenset(), struck=frozenset())
 
     def note(self, pitch: object = None, velocity: object = None) -> None:
         """A key of the player goes down, or up with velocity 0.
@@ -227,8 +226,8 @@ class Composer:
         """Hear the player for some steps without composing, so that a phrase keeps its rhythm.
 
         Silence between chords is heard, at most a bar of it. Silence before the first and after the last is
-        not, so that the composer goes on from the player's last chord, however late it is started. Neither the
-        step number nor the controls move.
+        not, so that the composer goes on from the player's last chord, however late it is started. Neither
+        the step number nor the controls move.
 
         Args:
             steps: how many slots of the grid have passed.
@@ -250,7 +249,7 @@ class Composer:
         self.state = state
 
     def change(self, bundle: Score) -> None:
-        """Let another model go on from the last `MEMORY` steps, which it hears first. It takes over what sounds.
+        """Let another model go on. It hears the last `MEMORY` steps first and takes over what sounds.
 
         Chords that it has no token for are heard as the nearest it knows (see `Ear`).
 

@@ -1,0 +1,144 @@
+"""The command line: ``neuralmidi bach --bars 8 --seed 1`` prints what Pd would play, with no Pd at all."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from .controls import CONTROLS, SEED, TEMPO, Control
+from .errors import NeuralMIDIError
+
+# Nothing that needs a package is imported up here: the doctor must run where one is missing.
+
+BARS = Control("bars", 1, 100000, 8, "length of the piece in 4/4 bars", whole=True)
+
+OFFLINE = ("temperature", "density", "intensity", "top_k", "top_p", "channel")
+"""The controls that make sense before the first note: there is nothing yet to glide from."""
+
+DESCRIPTION = "Neural composers: print or save the notes that [composer] would play in Pure Data."
+
+EXAMPLES = """\
+examples:
+  neuralmidi bach                       eight bars, printed
+  neuralmidi bach --seed 2 --bars 32 --temperature 0.8 --midi chorale.mid
+  neuralmidi models                     what can be played
+  neuralmidi doctor                     what is installed, what is missing, what to do
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: without the program's name; None takes them from the shell.
+
+    Returns:
+        The exit status: 0 well, 1 if the doctor misses something, 2 for an error: one line on stderr.
+    """
+    try:
+        status = _run(arguments)
+        sys.stdout.flush()
+        return status
+    except NeuralMIDIError as error:
+        print(f"neuralmidi: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:
+        # Python writes what is left in stdout once more when it ends, and would complain then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):  # `neuralmidi bach | head` has seen enough
+            return 0
+        print(f"neuralmidi: {error}", file=sys.stderr)
+        return 2
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    options = _parser().parse_args(arguments)
+    if options.composer == "doctor":
+        from .doctor import healthy
+
+        return 0 if healthy() else 1
+    if options.composer == "models":
+        _list_models()
+    else:
+        _perform(options)
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise NeuralMIDIError("command line", message, "neuralmidi --help shows what there is")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="neuralmidi",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("composer", help="name or folder of a model; or `models`, or `doctor`")
+    for control in (BARS, SEED, TEMPO, *(CONTROLS[name] for name in OFFLINE)):
+        parser.add_argument(
+            f"--{control.name.replace('_', '-')}",
+            metavar="N" if control.whole else "X",
+            default=control.default,
+            type=_number,
+            help=f"{control.meaning}; {control.low} to {control.high}, default {control.default}",
+        )
+    parser.add_argument("--midi", metavar="FILE", type=Path, help="write the notes into a MIDI file, too")
+    return parser
+
+
+def _number(text: str) -> float | str:
+    """A number; any other text goes on as it is, for the control to say what is wrong with it."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _list_models() -> None:
+    from . import bundle
+
+    folders = bundle.default_directories()
+    names = bundle.available(folders)
+    if not names:
+        raise NeuralMIDIError("models", "there are none", "train one as the README says")
+    for name in names:
+        try:
+            title = bundle.load(bundle.find(name, folders)).title
+        except NeuralMIDIError as error:
+            title = f"does not load: {error}"
+        print(f"{name:<12} {title}")
+
+
+def _perform(options: argparse.Namespace) -> None:
+    """Compose all of it, then write it, then print it: a file that cannot be written is known at once."""
+    from . import bundle, midi_file
+    from .composer import BEATS_PER_BAR, Composer
+    from .listing import lines
+
+    bars = int(BARS.check(options.bars))
+    tempo = TEMPO.check(options.tempo)
+    music = bundle.load(bundle.find(options.composer, [Path(), *bundle.default_directories()]))
+    composer = Composer(music, options.seed)
+    composer.set("smooth", 0)
+    for name in OFFLINE:
+        composer.set(name, getattr(options, name))
+    step_ms = 60000 / tempo / music.steps_per_beat
+    steps = [composer.step(step_ms) for _ in range(bars * BEATS_PER_BAR * music.steps_per_beat)]
+    if options.midi:
+        midi_file.write(options.midi, midi_file.timeline(steps, step_ms), tempo)
+    for line in lines(steps, music.steps_per_beat):
+        print(line)
+    if options.midi:
+        print(f"\n{options.midi} is written", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
