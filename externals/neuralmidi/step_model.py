@@ -38,8 +38,8 @@ class StepModel:
     """
 
     def __init__(self, tflite: bytes, state_names: Sequence[str]) -> None:
-        self._interpreter = _interpreter(tflite)
-        inputs, outputs = _signature(self._interpreter)
+        self._run = _step_runner(tflite)
+        inputs, outputs = self._run.get_input_details(), self._run.get_output_details()
         names = tuple(state_names)
         if sorted(inputs) != sorted((TOKEN, *names)) or sorted(outputs) != sorted((LOGITS, *names)):
             raise _misfit(f"takes {sorted(inputs)} and gives {sorted(outputs)}, states: {list(names)}")
@@ -50,12 +50,8 @@ class StepModel:
         for name, shape in zip(names, self.state_shapes, strict=True):
             _check(name, inputs[name], np.float32, (shape,))
             _check(name, outputs[name], np.float32, (shape,))
-        self._token = np.zeros(_shape(inputs[TOKEN]), np.int32)
-        self._token_in = inputs[TOKEN]["index"]
-        self._logits_out = outputs[LOGITS]["index"]
-        self._states_in = tuple(inputs[name]["index"] for name in names)
-        self._states_out = tuple(outputs[name]["index"] for name in names)
-        self._interpreter.allocate_tensors()
+        self._token_shape = _shape(inputs[TOKEN])
+        self._state_names = names
 
     def initial_state(self) -> State:
         """Return the state before any token: all zeros."""
@@ -82,23 +78,19 @@ class StepModel:
             raise NeuralMIDIError(f"token {token}", why, "feed a token of this model's tokenizer")
         if tuple(part.shape for part in state) != self.state_shapes:
             raise NeuralMIDIError("state", "is another model's", "start from this model's initial_state()")
-        run = self._interpreter
-        self._token.fill(token)
-        run.set_tensor(self._token_in, self._token)
-        for index, part in zip(self._states_in, state, strict=True):
-            run.set_tensor(index, part)
+        states = dict(zip(self._state_names, state, strict=True))
         try:
-            run.invoke()
+            new = self._run(**{TOKEN: np.full(self._token_shape, token, np.int32)}, **states)
         except RuntimeError as error:
             raise NeuralMIDIError("model.tflite", f"a step failed: {error}", _EXPORT_AGAIN) from error
-        logits = run.get_tensor(self._logits_out).reshape(-1)
+        logits: NDArray[np.float32] = new[LOGITS].reshape(-1)
         if not np.isfinite(logits).all():
             raise NeuralMIDIError("model.tflite", "its output is not finite", _EXPORT_AGAIN)
-        return logits, tuple(run.get_tensor(index) for index in self._states_out)
+        return logits, tuple(new[name] for name in self._state_names)
 
 
-def _interpreter(tflite: bytes) -> Any:
-    """Return a LiteRT interpreter over a model, its tensors allocated."""
+def _step_runner(tflite: bytes) -> Any:
+    """Return LiteRT's runner of the signature ``step``: named arrays in, named fresh arrays out."""
     from ai_edge_litert.interpreter import Interpreter  # here, so that importing neuralmidi stays quick
 
     try:
@@ -109,17 +101,10 @@ def _interpreter(tflite: bytes) -> Any:
         if "Select TensorFlow op" in why or "custom op" in why:
             why = f"needs operators that LiteRT has not built in ({why})"
         raise NeuralMIDIError("model.tflite", why or "not a .tflite file", _EXPORT_AGAIN) from error
-    return interpreter
-
-
-def _signature(interpreter: Any) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """Return the details (shape, dtype, index) of the step's inputs and outputs by name."""
-    found = interpreter.get_signature_list()
-    if list(found) != [SIGNATURE]:
-        raise _misfit(f"has the signatures {list(found)}, not the one signature '{SIGNATURE}'")
-    # Asked and dropped, never run: a living runner blocks invoke(), which is the cheaper call per token.
-    runner = interpreter.get_signature_runner(SIGNATURE)
-    return runner.get_input_details(), runner.get_output_details()
+    found = list(interpreter.get_signature_list())
+    if found != [SIGNATURE]:
+        raise _misfit(f"has the signatures {found}, not the one signature '{SIGNATURE}'")
+    return interpreter.get_signature_runner(SIGNATURE)
 
 
 def _shape(details: Mapping[str, Any]) -> tuple[int, ...]:
