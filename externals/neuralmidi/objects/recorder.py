@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from neuralmidi import midi_file
-from neuralmidi.composer import PITCH, VELOCITY
-from neuralmidi.controls import CONTROLS
+from neuralmidi.controls import CONTROLS, PITCH, TEMPO, VELOCITY
 from neuralmidi.errors import NeuralMIDIError
 from neuralmidi.notes import NoteEvent
 from neuralmidi.pd import Atom, Object, message
@@ -26,7 +25,7 @@ class RecorderObject(Object):
     def __init__(self, number: int, folders: Sequence[Path], time: float) -> None:
         super().__init__(number, folders, time)
         self.file: Path | None = None
-        self.bpm = midi_file.TEMPO.default
+        self.bpm = TEMPO.default
         self.begin: float | None = None  # logical ms of the take's time 0; None: the first note is
         self.events: list[midi_file.Timed] = []
 
@@ -55,7 +54,7 @@ class RecorderObject(Object):
         """Forget the take; the next note is its time 0."""
         self.begin, self.events = None, []
 
-    @message(midi_file.TEMPO)
+    @message(TEMPO)
     def tempo(self, bpm: float) -> None:
         """The tempo that bars and beats in the file follow; the notes stay where they were played."""
         self.bpm = bpm
