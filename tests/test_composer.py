@@ -1,6 +1,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle as Snapshots
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from neuralmidi import bundle
 from neuralmidi.composer import BEATS_PER_BAR, MEMORY, Composer, ComposerState
 from neuralmidi.controls import CONTROLS
 from neuralmidi.errors import NeuralMIDIError
@@ -399,6 +401,59 @@ def test_info_is_ready_to_print() -> None:
     assert info["composer"] == "recurrent"
     assert (info["step"], info["seed"], info["channel"], info["temperature"]) == (3, 4, 2, 0.5)
     assert all(isinstance(value, int | float | str) for value in info.values())
+
+
+# With real models
+
+
+def tiny(name: str = "tiny") -> bundle.Bundle:
+    """A model that walks round a ring of words; tests/data/make_tiny.py has the rings."""
+    return bundle.load(Path(__file__).parent / "data" / name)
+
+
+RING = [
+    (48, 60, 64, 67),
+    (48, 60, 64, 69),
+    (60, 65, 69),
+    (53, 60, 65),
+    (55, 59, 62, 67),
+    (67,),
+    (62, 65, 67, 71),
+]
+
+
+def test_a_real_model_is_played() -> None:
+    composer = Composer(tiny())
+    composer.set("top_k", 1)
+    assert [step.pitches for step in play(composer, 16)] == [*RING, (), *RING, ()]
+
+
+def test_a_real_model_goes_on_from_what_the_player_played() -> None:
+    composer = Composer(tiny())
+    composer.set("top_k", 1)
+    for pitch in (55, 59, 62, 67):
+        composer.note(pitch, 90)
+        composer.note(pitch, 0)
+    assert [step.pitches for step in play(composer, 3)] == [(), (67,), (62, 65, 67, 71)]
+
+
+def test_a_real_model_plays_the_same_after_a_rewind_and_a_change() -> None:
+    composer = Composer(tiny(), seed=2)
+    play(composer, 30)
+    snapshot = composer.state
+    first = play(composer, 30)
+    composer.change(tiny("tiny2"))
+    assert {pitch for step in play(composer, 30)[1:] for pitch in step.pitches} >= {72, 76}
+    composer.state = snapshot
+    assert play(composer, 30) == first
+
+
+def test_two_composers_may_share_a_model() -> None:
+    shared = tiny()
+    one, other = Composer(shared, seed=1), Composer(shared, seed=2)
+    together = [(one.step(SIXTEENTH), other.step(SIXTEENTH)) for _ in range(64)]
+    assert [step for step, _ in together] == play(Composer(tiny(), seed=1), 64)
+    assert [step for _, step in together] == play(Composer(tiny(), seed=2), 64)
 
 
 # Laws that hold whatever is done

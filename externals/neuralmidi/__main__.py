@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from .controls import CONTROLS, SEED, TEMPO, Control
 from .errors import NeuralMIDIError
+from .quiet import quiet
 
 # Nothing that needs a package is imported up here: the doctor must run where one is missing.
 
@@ -111,7 +112,8 @@ def _list_models() -> None:
         raise NeuralMIDIError("models", "there are none", "train one as the README says")
     for name in names:
         try:
-            title = bundle.load(bundle.find(name, folders)).title
+            with quiet():
+                title = bundle.load(bundle.find(name, folders)).title
         except NeuralMIDIError as error:
             title = f"does not load: {error}"
         print(f"{name:<12} {title}")
@@ -125,7 +127,9 @@ def _perform(options: argparse.Namespace) -> None:
 
     bars = int(BARS.check(options.bars))
     tempo = TEMPO.check(options.tempo)
-    music = bundle.load(bundle.find(options.composer, [Path(), *bundle.default_directories()]))
+    folder = bundle.find(options.composer, [Path(), *bundle.default_directories()])
+    with quiet():
+        music = bundle.load(folder)
     composer = Composer(music, options.seed)
     composer.set("smooth", 0)
     for name in OFFLINE:

@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Timer
 
 from .errors import NeuralMIDIError
+from .quiet import quiet
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -67,8 +68,9 @@ def examine() -> Iterator[Finding]:
         yield _package(subject, module)
     yield from _models()
     pd = shutil.which("pd")
-    yield Finding("Pure Data", pd and _version(pd), "sudo apt-get install puredata-core puredata-gui")
-    yield _external(pd)
+    version = pd and _version(pd)
+    yield Finding("Pure Data", version, "sudo apt-get install puredata-core puredata-gui")
+    yield _external(pd if version else None)
     yield Finding(
         "vstplugin~",
         _vstplugin(),
@@ -113,7 +115,9 @@ def _models() -> Iterator[Finding]:
     for name in names:
         subject = f"model {name}"
         try:
-            yield Finding(subject, bundle.load(bundle.find(name, folders)).title)
+            with quiet():
+                title = bundle.load(bundle.find(name, folders)).title
+            yield Finding(subject, title)
         except NeuralMIDIError as error:
             yield Finding(subject, None, str(error))
 

@@ -75,9 +75,9 @@ def _message(event: NoteEvent, delta: int) -> mido.Message:
 def _save(midi: mido.MidiFile, path: Path) -> None:
     """Write beside the file, then put it in its place: a full disk must not cost the last take."""
     try:
-        part = path.with_name(f"{path.name}.part")
         if path.exists() and not path.is_file():
             raise _unwritable(path, "there is something that is not a file")
+        part = path.with_name(f"{path.name}.part")
         try:
             midi.save(part)
             part.replace(path)
