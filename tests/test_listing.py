@@ -1,6 +1,7 @@
 from hand_models import script
 from neuralmidi.composer import Composer
-from neuralmidi.listing import lines, note_name
+from neuralmidi.listing import lines
+from neuralmidi.notes import note_name
 
 
 def listed(*chords: str, steps: int, steps_per_beat: int = 4) -> list[str]:

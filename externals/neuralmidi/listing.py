@@ -3,17 +3,10 @@
 from collections.abc import Iterable, Iterator
 
 from .composer import BEATS_PER_BAR
-from .notes import Step
-
-NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+from .notes import Step, note_name
 
 NAMES_WIDTH = 30
 """Room for six notes; the numbers of a fuller chord move to the right."""
-
-
-def note_name(pitch: int) -> str:
-    """The name of a MIDI pitch: 60 is C4."""
-    return f"{NAMES[pitch % 12]}{pitch // 12 - 1}"
 
 
 def lines(steps: Iterable[Step], steps_per_beat: int) -> Iterator[str]:

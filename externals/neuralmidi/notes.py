@@ -6,6 +6,13 @@ from typing import Literal
 PITCHES = range(128)
 """MIDI pitches: 60 is middle C."""
 
+NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+
+
+def note_name(pitch: int) -> str:
+    """The name of a MIDI pitch: 60 is C4."""
+    return f"{NAMES[pitch % 12]}{pitch // 12 - 1}"
+
 
 @dataclass(frozen=True, slots=True)
 class NoteEvent:
