@@ -175,6 +175,15 @@ def test_top_k_of_one_always_takes_the_likeliest() -> None:
     assert play(composers[0], 50) == play(composers[1], 50)
 
 
+def test_a_small_top_p_takes_the_likeliest_too() -> None:
+    composers = [Composer(recurrent(), seed=seed) for seed in (1, 2)]
+    for composer in composers:
+        composer.set("smooth", 0)
+        composer.set("temperature", 0.1)
+        composer.set("top_p", 0.05)
+    assert play(composers[0], 50) == play(composers[1], 50)
+
+
 def test_a_channel_change_ends_notes_where_they_began() -> None:
     composer = Composer(script("60"), channel=3)
     composer.step(SIXTEENTH)
@@ -220,6 +229,18 @@ def test_reset_plays_the_same_again_after_ending_what_sounds() -> None:
     assert again[1:] == first[1:]
 
 
+def test_after_reset_every_note_is_a_new_one() -> None:
+    composer = Composer(script("60", "60,64"))
+    play(composer, 4)
+    composer.set("smooth", 0)
+    composer.reset()
+    composer.reset()
+    assert kinds(composer.step(SIXTEENTH)) == [("off", 60), ("off", 64), ("on", 60)]
+    composer.set("density", 0)
+    composer.reset()
+    assert [kinds(step) for step in play(composer, 2)] == [[("off", 60)], []]
+
+
 def test_after_silence_the_wanted_notes_start_again() -> None:
     composer = Composer(script("60,64"))
     composer.step(SIXTEENTH)
@@ -232,6 +253,14 @@ def test_silence_ends_the_wait_for_a_key_whose_release_was_lost() -> None:
     composer = Composer(script("60"))
     composer.note(64, 90)
     assert play(composer, 3)[-1].pitches == ()
+    composer.silence()
+    assert kinds(composer.step(SIXTEENTH)) == [("on", 60)]
+
+
+def test_silence_pays_the_ends_that_were_owed() -> None:
+    composer = Composer(script("60"))
+    composer.step(SIXTEENTH)
+    composer.reset()
     composer.silence()
     assert kinds(composer.step(SIXTEENTH)) == [("on", 60)]
 
@@ -362,6 +391,18 @@ def test_listening_keeps_the_rhythm_of_a_phrase_but_not_the_wait_for_it() -> Non
     assert heard(composer) == ["<start>", "60", "60", "<rest>", "<rest>", "<rest>", "64"]
     assert kinds(step) == [("on", 62)]
     assert step.number == 0
+
+
+def test_rests_from_before_the_composer_played_are_forgotten() -> None:
+    composer = Composer(script("62"))
+    composer.step(SIXTEENTH)
+    composer.listen(7)
+    composer.step(SIXTEENTH)
+    composer.listen(1)
+    composer.note(60, 90)
+    composer.listen(1)
+    composer.step(SIXTEENTH)
+    assert heard(composer) == ["<start>", "62", "62", "<rest>", "60"]
 
 
 def test_a_long_pause_in_a_phrase_is_heard_as_a_bar() -> None:
@@ -581,4 +622,4 @@ class Performance(RuleBasedStateMachine):
 
 
 TestPerformance = Performance.TestCase
-TestPerformance.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestPerformance.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)

@@ -1,4 +1,5 @@
 import os
+import resource
 from pathlib import Path
 
 import mido
@@ -109,6 +110,21 @@ def test_a_file_that_cannot_be_written_is_one_error(tmp_path: Path, name: str) -
     with pytest.raises(NeuralMIDIError, match=r"cannot be written: .* / name a file in a folder"):
         write(tmp_path / name, [])
     assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_a_full_disk_costs_nothing_that_was_there(tmp_path: Path) -> None:
+    file = tmp_path / "take.mid"
+    write(file, [])
+    before = file.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(NeuralMIDIError, match=r"take\.mid: cannot be written: File too large"):
+            write(file, [(float(time), NoteEvent("on", 60, 90, 1)) for time in range(1000)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert file.read_bytes() == before
+    assert os.listdir(tmp_path) == ["take.mid"]
 
 
 def test_a_device_is_not_replaced() -> None:

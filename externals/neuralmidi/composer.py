@@ -195,7 +195,6 @@ class Composer:
             voiced={},
             gated=frozenset(),
             history=(),
-            rests=0,
         )
 
     def silence(self) -> None:
