@@ -305,8 +305,8 @@ static void take_result(const result *r)
     object *x = objects[r->object % OBJECTS];
     uint8_t payload[HANDOVER_STEP_BYTES];
 
-    if (r->kind == RESULT_POST)
-        post("%s", (const char *)r->payload);
+    if (r->object == 0)     /* of the bridge itself */
+        pd_error(NULL, "%s", (const char *)r->payload);
     if (!x || x->number != r->object)   /* deleted in the meantime */
         return ring_pop(&the_bridge.results);
     switch (r->kind) {
@@ -576,6 +576,7 @@ static bool send_new(object *x, int argc, const t_atom *argv)
     canvas_path_iterate(x->canvas, add_folder, &f);
     if (!is_running() || !(r = reserve_request(x, REQUEST_NEW, x->klass->name, (unsigned)argc + 1 + f.count)))
         return false;
+    r->inlet = x->sync;
     request_atoms(r->atoms, argc, argv);
     r->atoms[argc] = (request_atom){.symbol = SEPARATOR};
     memcpy(&r->atoms[argc + 1], f.atoms, f.count * sizeof *f.atoms);
@@ -806,6 +807,7 @@ void neuralmidi_setup(void)
         return pd_error(NULL, "neuralmidi: cannot start: %s", atomic_load(&the_bridge.life) == STARTING
             ? "Python takes longer than 30 s" : the_bridge.reason);
     post("%s", the_bridge.reason);
+    poll_results();
     atexit(park_python);
     widget = text_widgetbehavior;
     widget.w_deletefn = object_deleting;

@@ -329,12 +329,6 @@ static PyObject *py_failed(PyObject *self, PyObject *args)
     return py_text(args, RESULT_FAILED);
 }
 
-static PyObject *py_post(PyObject *self, PyObject *args)
-{
-    (void)self;
-    return py_text(args, RESULT_POST);
-}
-
 /* --- what Python sees: the start --------------------------------------------------------------------------------- */
 
 static PyObject *py_declare(PyObject *self, PyObject *args)
@@ -376,9 +370,8 @@ static PyMethodDef methods[] = {
     {"counters", py_counters, METH_VARARGS, "counters(object) -> {name: count}"},
     {"send", py_send, METH_VARARGS, "send(object, messages): out of the outlets, now"},
     {"step", py_step, METH_VARARGS, "step(object, number, previous, messages): out of the outlets when released"},
-    {"error", py_error, METH_VARARGS, "error(object, text)"},
+    {"error", py_error, METH_VARARGS, "error(object, text); object 0: the bridge itself"},
     {"failed", py_failed, METH_VARARGS, "failed(object, text): an error that ends the object's notes"},
-    {"post", py_post, METH_VARARGS, "post(object, text)"},
     {NULL, NULL, 0, NULL},
 };
 
@@ -500,13 +493,24 @@ static void exception_text(char *reason, size_t size)
     Py_XDECREF(trace);
 }
 
-static bool add_folder_to_path(void)
+static bool put_first(const char *list_name, PyObject *item)
 {
-    PyObject *path = PySys_GetObject("path");
-    PyObject *folder = text(the_folder);
-    bool good = path && folder && PyList_Insert(path, 0, folder) == 0;
+    PyObject *list = PySys_GetObject(list_name);
+    bool good = list && item && PyList_Insert(list, 0, item) == 0;
 
-    Py_XDECREF(folder);
+    Py_XDECREF(item);
+    return good;
+}
+
+/* The package that lies beside this file belongs to it, whichever is installed: an editable installation has a
+   finder of its own, which would come before sys.path. */
+static bool prefer_own_folder(void)
+{
+    PyObject *machinery = PyImport_ImportModule("importlib.machinery");
+    bool good = machinery && put_first("path", text(the_folder))
+        && put_first("meta_path", PyObject_GetAttrString(machinery, "PathFinder"));
+
+    Py_XDECREF(machinery);
     return good;
 }
 
@@ -516,7 +520,7 @@ static void run_package(void)
     char why[REASON], reason[REASON + 128];
     PyObject *m = PyModule_Create(&module);
     PyObject *package, *result = NULL;
-    bool good = m && add_constants(m) && add_folder_to_path()
+    bool good = m && add_constants(m) && prefer_own_folder()
         && PyDict_SetItemString(PyImport_GetModuleDict(), "_neuralmidi", m) == 0;
 
     package = good ? PyImport_ImportModule("neuralmidi.pd") : NULL;

@@ -10,7 +10,7 @@
 /* --- requests: Pd to Python ----------------------------------------------------------------------------------- */
 
 enum request_kind {
-    REQUEST_NEW,        /* arguments: the object's own, then a separator, then the folders to search */
+    REQUEST_NEW,        /* atoms: the object's arguments, a separator, the folders to search; inlet: sync */
     REQUEST_FREE,
     REQUEST_MESSAGE,
     REQUEST_STEP,       /* prepare the next step now: Pd is waiting for it (sync) */
@@ -40,7 +40,6 @@ enum result_kind {
     RESULT_MESSAGES,    /* messages to send now */
     RESULT_ERROR,       /* a text, for the console and the status outlet */
     RESULT_FAILED,      /* the same, and the object cannot go on: end its notes, forget its steps */
-    RESULT_POST,        /* a text for the console that is no error */
 };
 
 /* A message lies in a record as a result_message, its selector, then its atoms: result_atom, and the text of a
@@ -60,7 +59,7 @@ typedef struct result_atom {
 
 typedef struct result {
     uint32_t kind;
-    uint32_t object;
+    uint32_t object;            /* 0: the bridge itself has something to say */
     uint64_t number, previous;  /* of a step */
     uint64_t size;              /* of the payload: messages or text */
     uint8_t payload[];

@@ -90,6 +90,7 @@ class Object:
         self.number = number
         self.folders = folders
         self.time = time
+        self.sync = False
 
     def start(self, *atoms: Atom) -> None:
         """Take the arguments of the object box. An error here leaves the object alive, without them."""
@@ -152,7 +153,6 @@ class SteppedObject(Object, Generic[State, Prepared]):
         self.handover: Handover[State, Prepared] | None = None
         self.look_ahead = int(LOOK_AHEAD.default)
         self.playing = False
-        self.sync = False
         self.has_failed = False
 
     def perform(self, performer: Performer[State, Prepared]) -> None:
@@ -243,6 +243,8 @@ def said(error: Exception) -> str:
     """An exception in a player's words; one that nobody foresaw also says where it happened."""
     if isinstance(error, NeuralMIDIError):
         return str(error)
+    if isinstance(error, ImportError):
+        return f"{error} / run pd_patches/play, which installs what is missing"
     where = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(where.filename).name}, line {where.lineno}"
     remedy = "this is a fault of the object: send `reset`, and tell its author"
@@ -283,7 +285,7 @@ class Server:
         self, kind: int, number: int, inlet: int, time: float, selector: str, atoms: Sequence[Atom]
     ) -> None:
         if kind == bridge.REQUEST_NEW:
-            self._new(number, time, selector, atoms)
+            self._new(number, time, selector, atoms, bool(inlet))
             return
         subject = self._objects.get(number)
         if subject is None:
@@ -302,10 +304,11 @@ class Server:
         except Exception as error:
             subject.error(said(error))
 
-    def _new(self, number: int, time: float, name: str, atoms: Sequence[Atom]) -> None:
+    def _new(self, number: int, time: float, name: str, atoms: Sequence[Atom], sync: bool) -> None:
         place = list(atoms).index(SEPARATOR)
         folders = [Path(str(folder)) for folder in atoms[place + 1 :]]
         subject = self._classes[name](number, folders, time)
+        subject.sync = sync
         self._objects[number] = subject
         try:
             subject.start(*atoms[:place])
@@ -319,7 +322,7 @@ def classes() -> Iterator[type[Object]]:
         try:
             module = importlib.import_module(f"{objects.__name__}.{found.name}")
         except Exception as error:
-            bridge.post(0, f"neuralmidi: objects/{found.name}.py is left out: {said(error)}")
+            bridge.error(0, f"neuralmidi: objects/{found.name}.py is left out: {said(error)}")
             continue
         for thing in vars(module).values():
             if isinstance(thing, type) and issubclass(thing, Object) and thing.__module__ == module.__name__:

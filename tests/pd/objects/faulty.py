@@ -1,0 +1,82 @@
+"""[faulty]: plays one more note with every step, and goes wrong on request."""
+
+import ctypes
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from neuralmidi.pd import Message, SteppedObject, message
+
+
+class Scale:
+    """Its state is how many notes it has started; ``accident`` happens in every step."""
+
+    def __init__(self) -> None:
+        self.state = 0
+        self.accident: Callable[[], object] = lambda: None
+
+    def step(self, step_ms: float) -> int:
+        """One more note."""
+        self.accident()
+        self.state += 1
+        return 59 + self.state
+
+
+def stumble() -> None:
+    """An error that nobody foresaw."""
+    raise ZeroDivisionError("the score is empty")
+
+
+def spin() -> None:
+    """An endless loop."""
+    while True:
+        pass
+
+
+def leave_thread() -> None:
+    """End the thread under Python's feet."""
+    ctypes.PyDLL(None).pthread_exit(None)
+
+
+ACCIDENTS: dict[str, Callable[[], object]] = {
+    "stumble": stumble,
+    "spin": spin,
+    "doze": lambda: time.sleep(0.4),
+    "sleep": lambda: time.sleep(60),
+    "leave": sys.exit,
+    "kill": leave_thread,
+}
+
+
+class Faulty(SteppedObject[int, int]):
+    """Outlets: notes, status."""
+
+    name = "faulty"
+    outlets = 2
+    notes_outlet = 0
+    status_outlet = 1
+
+    def __init__(self, number: int, folders: Sequence[Path], time: float) -> None:
+        super().__init__(number, folders, time)
+        self.scale = Scale()
+        self.perform(self.scale)
+
+    @message()
+    def accident(self, kind: str) -> None:
+        """From now on this happens in every step."""
+        self.command(lambda: setattr(self.scale, "accident", ACCIDENTS[kind]))
+
+    @message()
+    def repair(self) -> None:
+        """Nothing happens any more."""
+        self.command(lambda: setattr(self.scale, "accident", lambda: None))
+
+    @message()
+    def now(self, kind: str) -> None:
+        """It happens at once."""
+        ACCIDENTS[kind]()
+
+    def layout(self, prepared: int) -> Iterator[Message]:
+        """The note starts; none ends."""
+        yield 0, "list", (prepared, 90, 1)

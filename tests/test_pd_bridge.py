@@ -1,0 +1,316 @@
+"""The bridge in the real Pd: any Python class, and what happens when things go wrong."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from pd_runner import EXTERNALS, Patch, Run, run_pd, sounding_after
+
+
+def a_faulty() -> tuple[Patch, int]:
+    """A patch with [faulty] on a metro, and a clock that shows that Pd goes on."""
+    patch = Patch()
+    box = patch.obj("faulty")
+    patch.log(box, 0, "note")
+    patch.log(box, 1, "status")
+    start, metro = patch.obj("loadbang"), patch.obj("metro 100")
+    patch.connect((start, 0, metro, 0), (metro, 0, box, 0))
+    patch.log(metro, 0, "tick")
+    return patch, box
+
+
+def silent_after(run: Run, ms: float) -> None:
+    """Everything that started has ended, and nothing started after ``ms``."""
+    notes = run.notes()
+    assert any(velocity for _, _, velocity, _ in notes), "something has sounded"
+    assert sounding_after(notes) == set()
+    assert max(sample for sample, _, velocity, _ in notes if velocity) <= ms * 44.1
+
+
+def test_a_python_class_is_a_pd_class(
+    tmp_path: Path, copied_externals: Path, environment: dict[str, str]
+) -> None:
+    patch = Patch()
+    box = patch.obj("twin")
+    patch.log(box, 0, "out")
+    patch.log(box, 1, "out")
+    patch.at(0, "1 2 three", box)
+    right = patch.msg("4 5")
+    patch.connect((patch.obj("loadbang"), 0, right, 0), (right, 0, box, 1))
+    patch.at(1, "nonsense", box)
+    patch.quit_at(10)
+    run = run_pd(patch, tmp_path, externals=copied_externals, environment=environment)
+    assert [atoms for _, atoms in run.logged("out")] == [["right", "4", "5"], ["left", "1", "2", "three"]]
+    assert run.errors == ["twin: nonsense: there is no such message / use one of count, list, long, memory"]
+
+
+def test_an_exception_in_a_step_ends_the_notes_and_says_why(
+    tmp_path: Path, copied_externals: Path, environment: dict[str, str]
+) -> None:
+    patch, box = a_faulty()
+    patch.at(1050, "accident stumble", box)
+    patch.at(2050, "repair", box)
+    patch.at(2550, "panic", box)
+    patch.quit_at(2600)
+    run = run_pd(patch, tmp_path, batch=False, externals=copied_externals, environment=environment)
+    broken = [e for e in run.errors if "underrun" not in e]
+    assert len(broken) == 1, "once, not with every step"
+    assert broken[0].startswith(
+        "faulty: the step failed: ZeroDivisionError: the score is empty (faulty.py, line "
+    )
+    ends = [sample for sample, _, velocity, _ in run.notes() if not velocity]
+    assert 1050 * 44.1 <= min(ends) <= 1150 * 44.1
+    assert any(v and s > 2050 * 44.1 for s, _, v, _ in run.notes()), "it plays again when it is repaired"
+    assert sounding_after(run.notes()) == set()
+    assert len(run.logged("tick")) == 26
+
+
+@pytest.mark.parametrize(
+    ("accident", "reason"),
+    [("leave", "SystemExit"), ("kill", "the Python thread has ended")],
+)
+@pytest.mark.parametrize("message", ["now", "accident"])
+def test_a_dead_python_thread_leaves_no_note_behind(
+    tmp_path: Path,
+    copied_externals: Path,
+    environment: dict[str, str],
+    accident: str,
+    reason: str,
+    message: str,
+) -> None:
+    patch, box = a_faulty()
+    patch.at(1050, f"{message} {accident}", box)
+    patch.at(1500, "repair", box)
+    patch.quit_at(2050)
+    run = run_pd(patch, tmp_path, batch=False, externals=copied_externals, environment=environment)
+    silent_after(run, 1101)
+    assert any(error.startswith("faulty: Python has stopped: ") and reason in error for error in run.errors)
+    assert any(error.startswith("faulty: repair: Python is not running: ") for error in run.errors)
+    assert len(run.logged("tick")) == 21, "Pd goes on"
+    assert run.returncode == 0
+
+
+@pytest.mark.parametrize("accident", ["spin", "sleep"])
+def test_a_stuck_python_thread_costs_two_steps_and_no_note(
+    tmp_path: Path, copied_externals: Path, environment: dict[str, str], accident: str
+) -> None:
+    patch, box = a_faulty()
+    patch.at(1050, f"accident {accident}", box)
+    patch.quit_at(2550)
+    run = run_pd(patch, tmp_path, batch=False, externals=copied_externals, environment=environment)
+    silent_after(run, 1050 + 4 * 100)  # four steps were prepared
+    ends = max(sample for sample, _, velocity, _ in run.notes() if not velocity)
+    assert ends <= (1050 + 6 * 100) * 44.1
+    assert any(error.startswith("faulty: underrun: no step was ready") for error in run.errors)
+    assert [atoms for _, atoms in run.logged("status")][:2] == [["underrun", "1"], ["underrun", "2"]]
+    assert len(run.logged("tick")) == 26, "Pd goes on"
+    assert run.returncode == 0
+
+
+def test_a_slow_step_is_an_underrun_and_time_goes_on(
+    tmp_path: Path, copied_externals: Path, environment: dict[str, str]
+) -> None:
+    patch, box = a_faulty()
+    patch.at(550, "accident doze", box)
+    patch.at(2050, "repair", box)
+    patch.at(3050, "panic", box)
+    patch.quit_at(3060)
+    run = run_pd(patch, tmp_path, batch=False, externals=copied_externals, environment=environment)
+    assert "underrun" in run.output
+    assert any(v and s > 2600 * 44.1 for s, _, v, _ in run.notes()), "it has caught up"
+    assert sounding_after(run.notes()) == set()
+
+
+def test_sync_gives_up_on_a_stuck_python(
+    tmp_path: Path, copied_externals: Path, environment: dict[str, str]
+) -> None:
+    patch, box = a_faulty()
+    patch.at(1050, "accident sleep", box)
+    patch.quit_at(2550)
+    run = run_pd(patch, tmp_path, externals=copied_externals, environment=environment)
+    silent_after(run, 1050)
+    assert "faulty: sync: Python has not answered for 10 s / sync is off now" in run.errors
+    assert run.returncode == 0
+
+
+def test_ten_thousand_messages_at_one_moment_are_counted(
+    tmp_path: Path, copied_externals: Path, environment: dict[str, str]
+) -> None:
+    patch, box = a_faulty()
+    twin = patch.obj("twin")
+    patch.log(twin, 0, "out")
+    start, wait, many, loop, text = (
+        patch.obj(o) for o in ("loadbang", "del 500", "until", "t b b", "list append 1 2 3")
+    )
+    burst = patch.msg("10000")
+    patch.connect(
+        (start, 0, wait, 0), (wait, 0, burst, 0), (burst, 0, many, 0), (many, 0, text, 0), (text, 0, twin, 0)
+    )
+    patch.at(2000, "panic", box)
+    patch.quit_at(2100)
+    assert loop
+    run = run_pd(patch, tmp_path, batch=False, externals=copied_externals, environment=environment)
+    answered = len(run.logged("out"))
+    dropped = sum(int(e.split()[1]) for e in run.errors if "messages dropped" in e)
+    assert answered + dropped == 10_000
+    assert answered > 5_000
+    assert len(run.logged("tick")) == 21
+
+
+def test_a_list_longer_than_the_ring_is_refused_both_ways(
+    tmp_path: Path, copied_externals: Path, environment: dict[str, str]
+) -> None:
+    patch = Patch()
+    twin = patch.obj("twin")
+    patch.log(twin, 0, "out")
+    patch.at(0, "count " + " ".join(["0"] * 4000), twin)
+    patch.at(1, "count " + " ".join(["0"] * 5000), twin)
+    patch.at(2, "long 5000", twin)
+    patch.at(3, "count 1", twin)
+    patch.quit_at(50)
+    run = run_pd(patch, tmp_path, externals=copied_externals, environment=environment)
+    assert [atoms for _, atoms in run.logged("out")] == [["count", "4000"], ["count", "1"]]
+    assert len(run.errors) == 2
+    assert "1 messages dropped" in "".join(run.errors)
+    assert "do not fit the ring" in "".join(run.errors)
+
+
+def sub_patch(cycles: int, name: str = "composer tiny", life: float = 20, pause: float = 5) -> Patch:
+    """A patch that makes a playing composer in a sub-patch and deletes it, again and again."""
+    patch = Patch()
+    patch.lines += ["#N canvas 0 0 450 300 sub 0;", "#X restore 10 10 pd sub;"]
+    patch.count += 1
+    start, metro = patch.obj("loadbang"), patch.obj(f"metro {life + pause}")
+    patch.connect((start, 0, metro, 0))
+    boxes = f"obj 10 10 r ctl, obj 10 40 {name}, obj 10 70 s notes, connect 0 0 1 0, connect 1 0 2 0"
+    make, later, clear = (
+        patch.msg(f"; pd-sub {boxes}; ctl seed 1; ctl play 1"),
+        patch.obj(f"del {life}"),
+        patch.msg("; pd-sub clear"),
+    )
+    patch.connect((metro, 0, make, 0), (metro, 0, later, 0), (later, 0, clear, 0))
+    patch.log(patch.obj("r notes"), 0, "note")
+    patch.quit_at(cycles * (life + pause) - 1)
+    return patch
+
+
+def test_two_hundred_composers_come_and_go(
+    tmp_path: Path, copied_externals: Path, environment: dict[str, str]
+) -> None:
+    patch = sub_patch(200)
+    twin = patch.obj("twin")
+    patch.log(twin, 0, "out")
+    for ms in (50 * 25, 200 * 25 - 2):
+        patch.at(ms, "memory", twin)
+    run = run_pd(patch, tmp_path, externals=copied_externals, environment=environment)
+    assert run.errors == []
+    assert run.returncode == 0
+    assert len([1 for _, _, v, _ in run.notes() if v]) >= 200 * 3
+    assert sounding_after(run.notes()) == set(), "a deleted composer ends its notes"
+    early, late = (float(atoms[1]) for _, atoms in run.logged("out"))
+    assert late - early < 2048, "memory in KiB, 150 composers later"
+
+
+def test_a_composer_may_go_while_its_model_loads(tmp_path: Path) -> None:
+    run = run_pd(sub_patch(40, life=2, pause=50), tmp_path, batch=False)
+    assert run.errors == []
+    assert run.returncode == 0
+    assert len({sample for sample, _, v, _ in run.notes() if v}) < 40, (
+        "some went before their model was there"
+    )
+    assert sounding_after(run.notes()) == set()
+
+
+def test_a_closing_patch_ends_its_notes_whatever_is_deleted_first(tmp_path: Path) -> None:
+    inner = Patch()
+    send, box = inner.obj("s notes"), inner.obj("composer tiny")  # [s notes] is older: it is deleted first
+    inner.connect((box, 0, send, 0))
+    inner.at(0, "play 1", box)
+    (tmp_path / "inner.pd").write_text(inner.text())
+    patch = Patch()
+    patch.at(0, f"; pd open inner.pd {tmp_path}")
+    patch.log(patch.obj("r notes"), 0, "note")
+    patch.at(1000, "; pd-inner.pd menuclose 1")
+    patch.quit_at(1500)
+    run = run_pd(patch, tmp_path)
+    assert run.errors == []
+    silent_after(run, 1000)
+
+
+def test_a_python_external_that_cannot_be_imported_is_left_out(
+    tmp_path: Path, copied_externals: Path, environment: dict[str, str]
+) -> None:
+    (copied_externals / "neuralmidi" / "objects" / "broken.py").write_text("import nothing_of_that_name\n")
+    patch = Patch()
+    patch.obj("composer tiny")
+    patch.quit_at(10)
+    run = run_pd(patch, tmp_path, externals=copied_externals, environment=environment)
+    assert len(run.errors) == 1
+    assert run.errors[0].startswith(
+        "neuralmidi: objects/broken.py is left out: No module named 'nothing_of_that_name'"
+    )
+
+
+def without_a_library(run: Run) -> str:
+    """The reason in the console; Pd itself goes on."""
+    assert run.returncode == 0
+    assert len(run.logged("tick")) == 5
+    assert any("couldn't create" in error for error in run.errors)
+    reasons = [error for error in run.errors if error.startswith("neuralmidi: ")]
+    assert reasons
+    return reasons[0]
+
+
+@pytest.fixture
+def ticking() -> Patch:
+    patch = Patch()
+    patch.obj("composer tiny")
+    start, metro = patch.obj("loadbang"), patch.obj("metro 10")
+    patch.connect((start, 0, metro, 0))
+    patch.log(metro, 0, "tick")
+    patch.quit_at(45)
+    return patch
+
+
+def test_a_package_that_cannot_be_imported_is_said(
+    tmp_path: Path, copied_externals: Path, environment: dict[str, str], ticking: Patch
+) -> None:
+    (copied_externals / "neuralmidi" / "pd.py").write_text("import nothing_of_that_name\n")
+    reason = without_a_library(run_pd(ticking, tmp_path, externals=copied_externals, environment=environment))
+    assert "No module named 'nothing_of_that_name' / run pd_patches/play" in reason
+
+
+def test_a_python_without_the_packages_is_said(
+    tmp_path: Path, copied_externals: Path, ticking: Patch
+) -> None:
+    bare = {key: value for key, value in os.environ.items() if not key.startswith("NEURALMIDI")}
+    run = run_pd(ticking, tmp_path, externals=copied_externals, environment=bare)
+    assert run.returncode == 0
+    assert len(run.logged("tick")) == 5
+    assert any("No module named 'ai_edge_litert'" in error for error in run.errors)
+    assert all(error.endswith("run pd_patches/play, which installs what is missing") for error in run.errors)
+
+
+@pytest.mark.parametrize("python", ["nowhere/bin/python", "old/bin/python"])
+def test_the_wrong_python_is_said(
+    tmp_path: Path, copied_externals: Path, ticking: Patch, python: str
+) -> None:
+    old = tmp_path / "old"
+    (old / "bin").mkdir(parents=True)
+    (old / "lib" / "python3.9").mkdir(parents=True)
+    shutil.copy("/bin/true", old / "bin" / "python")
+    wrong = {**os.environ, "NEURALMIDI_PYTHON": str(tmp_path / python)}
+    reason = without_a_library(run_pd(ticking, tmp_path, externals=copied_externals, environment=wrong))
+    assert f"{tmp_path / python} is not the Python" in reason
+    assert "run pd_patches/play, or set NEURALMIDI_PYTHON" in reason
+
+
+def test_it_finds_its_environment_without_any_variable(tmp_path: Path) -> None:
+    patch = Patch()
+    patch.obj("composer tiny")
+    patch.quit_at(10)
+    empty = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}  # as from a desktop's menu
+    run = run_pd(patch, tmp_path, environment=empty)
+    assert run.errors == []
+    assert f"package in {EXTERNALS / 'neuralmidi'}" in run.output
