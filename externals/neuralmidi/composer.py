@@ -102,8 +102,7 @@ class Composer:
     """Composes one step of the grid at a time.
 
     ``composer.state`` is a snapshot and ``composer.state = snapshot`` rewinds: the same calls then give the
-    same steps.
-    An error in any method leaves the state as it was.
+    same steps. An error in any method leaves the state as it was.
 
     Args:
         bundle: the model to play, with its vocabulary and grid.

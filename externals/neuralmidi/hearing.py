@@ -23,27 +23,26 @@ class Ear:
         self._unknown = tokenizer.vocabulary.index(UNKNOWN)
 
     def token(self, pitches: Collection[int]) -> int:
-        """The token for a set of MIDI pitches, 0-127."""
+        """The token for a set of MIDI pitches, 0-127, each once."""
         token = self._tokenizer.encode(pitches)
         return token if token != self._unknown else self._nearest(pitches)
 
     def _nearest(self, pitches: Collection[int]) -> int:
-        chord = np.zeros(len(PITCHES), np.float32)
-        chord[list(pitches)] = 1
-        shared = self._chords @ chord
-        similarity = shared / (self._sizes + chord.sum() - shared)
+        # Rows are added, not multiplied: a matrix product would wake the threads of numpy's BLAS, beside Pd.
+        shared = self._chords[list(pitches)].sum(axis=0)
+        similarity = shared / (self._sizes + len(pitches) - shared)
         nearest = int(similarity.argmax())
         return nearest if shared[nearest] else self._unknown
 
     @cached_property
     def _chords(self) -> NDArray[np.float32]:
-        """``[V, 128]``: which pitches each token holds. Made when first needed: 2 MB at V = 4096."""
-        chords = np.zeros((len(self._tokenizer.vocabulary), len(PITCHES)), np.float32)
-        for token, row in enumerate(chords):
-            row[list(self._tokenizer.decode(token))] = 1
+        """``[128, V]``: which tokens hold each pitch. Made when first needed: 2 MB at V = 4096."""
+        chords = np.zeros((len(PITCHES), len(self._tokenizer.vocabulary)), np.float32)
+        for token in range(len(self._tokenizer.vocabulary)):
+            chords[list(self._tokenizer.decode(token)), token] = 1
         return chords
 
     @cached_property
     def _sizes(self) -> NDArray[np.float32]:
-        sizes: NDArray[np.float32] = self._chords.sum(axis=1)
+        sizes: NDArray[np.float32] = self._chords.sum(axis=0)
         return sizes
