@@ -250,7 +250,7 @@ class Environment:
             return
         self._stamp_file.unlink(missing_ok=True)
         if stamp.get("home") != self._home():
-            self._make()
+            self._make(clear=bool(stamp))  # without a stamp it is somebody's own, or was interrupted: kept
             stamp = {}
         extras = extras.union(stamp.get("extras", ()))
         logs = LOGS / f"install{self.folder.name}.log"
@@ -269,19 +269,17 @@ class Environment:
         new = {"home": self._home(), "sources": self._digest(), "extras": sorted(extras)}
         self._stamp_file.write_text(json.dumps(new))
 
-    def _make(self) -> None:
-        base = find_python(self.suits)
+    def _make(self, clear: bool) -> None:
+        own = probe(str(self._python))
+        base = own if own and self.suits(own) else find_python(self.suits)
         if base is None:
             raise NeuralMIDIError(
                 "Python", f"none that suits {self.folder.name} among {', '.join(PYTHONS)}", f"use {SYSTEMS}"
             )
         version = ".".join(map(str, base.version))
-        log = LOGS / f"make{self.folder.name}.log"
-        run_step(
-            f"making {self.folder.name} of Python {version}, {base.path}",
-            [base.path, "-m", "venv", "--clear", self.folder],
-            log,
-        )
+        venv: list[str | Path] = [base.path, "-m", "venv", *(["--clear"] if clear or base != own else [])]
+        what = f"making {self.folder.name} of Python {version}, {base.path}"
+        run_step(what, [*venv, self.folder], LOGS / f"make{self.folder.name}.log")
 
     @property
     def _python(self) -> Path:

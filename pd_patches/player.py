@@ -1,0 +1,370 @@
+"""Plays a composer through Pure Data: opens the instrument, plays in the terminal, or renders to files.
+
+It installs and builds first what is missing. It tells the patches what to do through their receiver
+``neuralmidi``, and learns from what they print how it goes. It runs on any bare Python: help works at once.
+"""
+
+import argparse
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import wave
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from itertools import pairwise
+from math import log10
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Timer
+from typing import NoReturn
+
+PATCHES = Path(__file__).resolve().parent
+sys.path.insert(0, str(PATCHES.parent / "externals"))
+
+from environment import prepare, tell  # noqa: E402
+from neuralmidi.controls import BARS, CONTROLS, SEED, TEMPO  # noqa: E402
+from neuralmidi.doctor import display, sound_card  # noqa: E402
+from neuralmidi.errors import NeuralMIDIError  # noqa: E402
+from neuralmidi.notes import note_name  # noqa: E402
+
+MODELS = PATCHES.parent / "tflite_models"
+STEPS_PER_BEAT = 4
+STEPS_PER_BAR = 16
+LONGEST = {"record": 1800.0, "midi": 86400.0}
+"""Seconds of music in a file: Pd holds a whole recording in memory, 0.7 MB a second."""
+PATIENCE = 60.0
+"""Seconds that Pd may take beyond the length of the music before it is taken for dead."""
+
+GOODBYE = 5.0
+"""Seconds for the notes to end and to ring."""
+
+SETTINGS = (TEMPO, CONTROLS["temperature"], CONTROLS["density"], CONTROLS["intensity"])
+OPTIONS = (BARS, replace(SEED, high=2**24 - 1), *SETTINGS)
+"""Numbers on the command line. Pd's own numbers tell no more seeds apart."""
+
+DESCRIPTION = """\
+Plays a neural composer in Pure Data; installs first what is missing. With a display and a sound card
+the instrument opens, playing; else the notes are printed as they play. --record and --midi render
+files instead, faster than real time."""
+
+EXAMPLES = """\
+examples:
+  play
+  play --composer joplin --tempo 90
+  play --record out.wav --midi out.mid --bars 16 --seed 7
+
+Played live, it goes on until Ctrl-C unless --bars is given, and starts from another seed every time unless
+--seed is given. A rendered file is the same, byte by byte, for the same options."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise NeuralMIDIError("command line", message, "play --help shows what there is")
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options of the command line: numbers checked, None where not given; files as absolute paths.
+
+    Raises:
+        NeuralMIDIError: a value is not legal, or there is no such composer.
+    """
+    parser = _Parser(
+        prog="play",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    names = composers()
+    parser.add_argument(
+        "--composer", metavar="NAME", default="bach", help=f"{', '.join(names)}; default bach"
+    )
+    for option in OPTIONS:
+        meaning = f"{option.meaning}; {option.low} to {option.high}, default {option.default}"
+        parser.add_argument(f"--{option.name}", metavar="N" if option.whole else "X", help=meaning)
+    parser.add_argument("--record", metavar="FILE.wav", type=Path, help="render the sound into this file")
+    parser.add_argument("--midi", metavar="FILE.mid", type=Path, help="render the notes into this file")
+    options = parser.parse_args(arguments)
+    for option in OPTIONS:
+        if (text := getattr(options, option.name)) is not None:
+            setattr(options, option.name, option.check(_number(text)))
+    if options.seed is None:
+        options.seed = SEED.default if options.record or options.midi else random.randrange(2**24)
+    options.composer = find_composer(options.composer)
+    options.files = {
+        kind: Path(os.path.realpath(file)) for kind in LONGEST if (file := getattr(options, kind))
+    }
+    _check_files(options)
+    return options
+
+
+def _check_files(options: argparse.Namespace) -> None:
+    """Find out before anything is installed or played whether the files can be written."""
+    if len(set(options.files.values())) < len(options.files):
+        raise NeuralMIDIError(str(options.midi), "sound and notes cannot share a file", "give it two names")
+    for kind, file in options.files.items():
+        with _draft(file):
+            pass
+        if _seconds(options) > LONGEST[kind]:
+            raise NeuralMIDIError(
+                f"--{kind}",
+                f"{_seconds(options):.0f} s of music is too long, {LONGEST[kind]:.0f} s is the most",
+                "take fewer --bars or a faster --tempo",
+            )
+
+
+@contextmanager
+def _draft(file: Path) -> Iterator[Path]:
+    """A place beside ``file`` to write it first, so that a run that fails leaves an older file as it was.
+
+    Raises:
+        NeuralMIDIError: no file can be written there.
+    """
+    remedy = "name a file in a folder that you can write to"
+    if file.exists() and not file.is_file():
+        raise NeuralMIDIError(str(file), "it is not a file", remedy)
+    try:
+        folder = TemporaryDirectory(prefix=".play-", dir=file.parent)
+    except OSError as error:
+        raise NeuralMIDIError(str(file), f"it cannot be written: {error.strerror}", remedy) from None
+    with folder as name:
+        yield Path(name) / file.name
+
+
+def _seconds(options: argparse.Namespace) -> float:
+    """How long the music lasts."""
+    bars, tempo = options.bars or BARS.default, options.tempo or TEMPO.default
+    return float(bars * STEPS_PER_BAR / STEPS_PER_BEAT * 60 / tempo)
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def composers() -> list[str]:
+    """The names of the composers that are here."""
+    return sorted(description.parent.name for description in MODELS.glob("*/model.json"))
+
+
+def find_composer(name: str) -> str:
+    """What the patch is to be told for ``name``, which is one of `composers` or the folder of another.
+
+    Raises:
+        NeuralMIDIError: there is none.
+    """
+    if name in composers():
+        return name
+    if (Path(name) / "model.json").is_file():
+        return os.path.abspath(name)
+    choice = ", ".join(composers()) or "the folder of a model that you have trained: none is here"
+    raise NeuralMIDIError(f"composer {name}", "there is none of that name", f"choose {choice}")
+
+
+@contextmanager
+def pd(arguments: Sequence[str | Path], limit: float | None = None) -> Iterator[subprocess.Popen[str]]:
+    """Run Pd; no process of it is left when the block is left.
+
+    It runs in a session of its own: Ctrl-C reaches this program only, which lets the notes end first.
+
+    Args:
+        arguments: of Pd's command line.
+        limit: seconds after which it is killed.
+    """
+    command = [shutil.which("pd") or "pd", *arguments]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as process:
+        alarm = Timer(limit or 0, process.kill)
+        if limit:
+            alarm.start()
+        try:
+            yield process
+        finally:
+            alarm.cancel()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def spoken(words: Sequence[str]) -> list[str]:
+    """The arguments that make Pd say ``words`` to the patch's receiver, one message each, in order."""
+    return [argument for message in words for argument in ("-send", f"neuralmidi {message}")]
+
+
+def escaped(text: str | Path) -> str:
+    """``text`` as one word of a Pd message."""
+    return re.sub(r"([\\\s,;$])", r"\\\1", str(text))
+
+
+def opening(options: argparse.Namespace) -> list[str]:
+    """What the patch is told before it begins: settings hold from the first step on, without a glide."""
+    given = [control for control in SETTINGS if getattr(options, control.name) is not None]
+    smooth = CONTROLS["smooth"]
+    return [
+        f"composer {escaped(options.composer)}",
+        f"seed {options.seed:.0f}",
+        f"{smooth.name} 0",
+        *(f"{control.name} {getattr(options, control.name):g}" for control in given),
+        f"{smooth.name} {smooth.default:g}",
+    ]
+
+
+def complaint(lines: Sequence[str]) -> str | None:
+    """The first thing that went wrong by what Pd printed: its exit status alone does not tell."""
+    for before, line in pairwise(["", *lines]):
+        if "couldn't create" in line:
+            return f"{before} {line}"
+        if re.search(r"\berror\b", line):
+            return line
+    return None
+
+
+def render(options: argparse.Namespace) -> None:
+    """Render the music into the files, all of them or none, and say what was written.
+
+    Raises:
+        NeuralMIDIError: Pd did not do it.
+    """
+    begin = time.monotonic()
+    bars = options.bars or BARS.default
+    with ExitStack() as stack:
+        drafts = {kind: stack.enter_context(_draft(file)) for kind, file in options.files.items()}
+        files = [f"{FILE_MESSAGES[kind]} {escaped(draft)}" for kind, draft in drafts.items()]
+        words = spoken([*opening(options), f"bars {bars:.0f}", *files, "start"])
+        flags = ["-batch", "-noprefs", "-noaudio", "-nomidi", "-r", "44100"]
+        with pd([*flags, *words, PATCHES / "render.pd"], _seconds(options) + PATIENCE) as process:
+            lines = [_watched(line.strip(), bars) for line in process.stderr or ()]
+        if sys.stderr.isatty():
+            tell("\r\033[K")
+        why = complaint(lines)
+        if why or process.returncode or not all(draft.is_file() for draft in drafts.values()):
+            raise NeuralMIDIError(
+                "rendering", why or " ".join(lines[-1:]) or "Pd died", "neuralmidi doctor looks for the cause"
+            )
+        for kind, draft in drafts.items():
+            draft.replace(options.files[kind])
+    took = time.monotonic() - begin
+    for kind, file in options.files.items():
+        print(f"{file}: {REPORTS[kind](file)}")
+    print(f"{bars:.0f} bars, {_seconds(options):.1f} s of music, in {took:.1f} s")
+
+
+def _watched(line: str, bars: float) -> str:
+    """Show how far it is, if somebody looks."""
+    if sys.stderr.isatty() and (step := re.match(r"step: (\d+)", line)):
+        print(f"\rbar {int(step[1]) // STEPS_PER_BAR + 1} of {bars:.0f}", end="", file=sys.stderr, flush=True)
+    return line
+
+
+def _sound(file: Path) -> str:
+    with wave.open(str(file)) as sound:
+        size, rate, frames = sound.getsampwidth(), sound.getframerate(), sound.getnframes()
+        peak = max(_peak(sound.readframes(rate), size) for _ in range(-(-frames // rate)))
+    level = f"peak {20 * log10(peak):.1f} dB" if peak else "silence"
+    return f"{frames / rate:.1f} s, {level}"
+
+
+def _peak(samples: bytes, size: int) -> float:
+    """The largest magnitude, 0-1, by the two upper bytes of each little-endian sample."""
+    upper = bytearray(len(samples) // size * 2)
+    upper[::2], upper[1::2] = samples[size - 2 :: size], samples[size - 1 :: size]
+    values = array("h", bytes(upper))
+    return max(max(values), -min(values)) / 2**15
+
+
+def _notes(file: Path) -> str:
+    return f"{file.stat().st_size} bytes"
+
+
+FILE_MESSAGES = {"record": "wav", "midi": "midi"}
+REPORTS = {"record": _sound, "midi": _notes}
+
+
+def play(options: argparse.Namespace, window: bool) -> None:
+    """Play until somebody ends it, or for as many bars as were asked for.
+
+    Raises:
+        NeuralMIDIError: the patch could not begin.
+    """
+    port = _free_port()
+    bars = [f"bars {options.bars:.0f}"] if options.bars else []
+    words = spoken([*opening(options), *bars, f"port {port}", "play 1"])
+    sound = "-noadc" if sound_card() else "-noaudio"
+    flags = [PATCHES / "audio_engine.pd"] if window else ["-nogui", "-nomidi", sound, PATCHES / "headless.pd"]
+    tell(f"{options.composer}, seed {options.seed:.0f}. Ctrl-C ends it.")
+    with pd([*words, *flags]) as process:
+        try:
+            _show(process.stderr or ())
+        except (KeyboardInterrupt, BrokenPipeError):
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as door:
+                door.sendall(b"quit;\n")
+                process.wait(GOODBYE)
+
+
+def _show(lines: Iterable[str]) -> None:
+    """Print the notes of each step, and everything that is not as it should be."""
+    before = ""
+    begun = False
+    for line in map(str.strip, lines):
+        if step := re.match(r"step: (\d+)(.*)", line):
+            begun = True
+            print(_listed(int(step[1]), [int(pitch) for pitch in step[2].split()]), flush=True)
+        elif why := complaint([before, line]):
+            if not begun:
+                raise NeuralMIDIError("playing", why, "neuralmidi doctor looks for the cause")
+            tell(line)
+        before = line
+
+
+def _listed(step: int, pitches: Sequence[int]) -> str:
+    bar, rest = divmod(step, STEPS_PER_BAR)
+    beat, part = divmod(rest, STEPS_PER_BEAT)
+    place = f"{bar + 1}.{beat + 1}.{part + 1}"
+    return f"{place:>8}  {' '.join(f'{note_name(pitch):<3}' for pitch in pitches)}".rstrip()
+
+
+def _free_port() -> int:
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        return int(door.getsockname()[1])
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what the command line says; 0 when it is done, 2 for a mistake in it, 1 for a failure."""
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.default_int_handler)  # they end it as Ctrl-C does
+    try:
+        options = parse(arguments)
+    except NeuralMIDIError as error:
+        tell(f"play: {error}")
+        return 2
+    window = not options.files and display() is not None and sound_card() is not None
+    try:
+        prepare("play", window)
+        render(options) if options.files else play(options, window)
+    except NeuralMIDIError as error:
+        tell(f"play: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
