@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from .controls import CONTROLS, SEED, TEMPO, Control
+from .controls import BARS, CONTROLS, SEED, TEMPO
 from .errors import NeuralMIDIError
 from .quiet import quiet
 
 # Nothing that needs a package is imported up here: the doctor must run where one is missing.
-
-BARS = Control("bars", 1, 100000, 8, "length of the piece in 4/4 bars", whole=True)
 
 OFFLINE = ("temperature", "density", "intensity", "top_k", "top_p", "channel")
 """The controls that make sense before the first note: there is nothing yet to glide from."""

@@ -77,9 +77,9 @@ def examine() -> Iterator[Finding]:
         "for VST instruments: in Pd, Help, Find externals, vstplugin~",
         needed=False,
     )
-    yield Finding("display", _display(), "no windows here: play sounds and prints without them", needed=False)
+    yield Finding("display", display(), "no windows here: play sounds and prints without them", needed=False)
     yield Finding(
-        "sound card", _sound_card(), "no sound here: play --record out.wav writes a file", needed=False
+        "sound card", sound_card(), "no sound here: play --record out.wav writes a file", needed=False
     )
 
 
@@ -185,13 +185,15 @@ def _vstplugin() -> str | None:
     return None
 
 
-def _display() -> str | None:
+def display() -> str | None:
+    """Where windows open; None if nowhere."""
     if sys.platform == "darwin":
         return "the Mac's own"
     return os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY") or None
 
 
-def _sound_card() -> str | None:
+def sound_card() -> str | None:
+    """The sound cards that play, by name; None without any."""
     if sys.platform == "darwin":
         return "the Mac's own"
     try:
