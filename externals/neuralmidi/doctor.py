@@ -20,7 +20,7 @@ PACKAGE = Path(__file__).resolve().parent
 PACKAGES = {"numpy": "numpy", "LiteRT": "ai_edge_litert.interpreter", "mido": "mido"}
 """What the runtime imports."""
 
-EXTERNAL_FOLDERS = (PACKAGE.parent, PACKAGE / "pd")
+EXTERNAL_FOLDERS = (PACKAGE.parent, PACKAGE / "externals")
 """Where the build of a checkout and an installed wheel put the external."""
 
 PLUGIN_FOLDERS = (

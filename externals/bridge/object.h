@@ -1,0 +1,99 @@
+/* A Pd object whose class is written in Python, as Pd's thread sees it. Everything that is declared here runs on
+   Pd's thread; nothing waits for Python after neuralmidi_setup(), unless `sync` asks for it. */
+
+#ifndef NEURALMIDI_OBJECT_H
+#define NEURALMIDI_OBJECT_H
+
+#include "m_pd.h"
+#include "g_canvas.h"
+
+#include "bridge.h"
+#include "notes.h"
+
+#define INLETS 8
+#define OUTLETS 8
+
+typedef struct object object;
+
+typedef struct proxy {      /* an inlet right of the first */
+    t_pd pd;
+    object *owner;
+    unsigned index;
+} proxy;
+
+struct object {
+    t_object pd;
+    const klass *klass;
+    uint32_t number;
+    t_canvas *canvas;
+    t_outlet *outlets[OUTLETS];
+    proxy inlets[INLETS];
+    notes notes;
+    uint32_t dropped;       /* messages since the last report */
+    bool buried;            /* Python has died and this object has said so */
+    bool sync;              /* every message waits for its answer */
+    /* stepped classes only */
+    handover steps;
+    t_clock *clock;
+    bool playing;
+    bool waiting;           /* for its first step, to start to play */
+    double tempo, steps_per_beat;
+    double last_step;       /* logical time in ms; the next one is due step_ms later */
+    unsigned missed;        /* steps in a row that were not ready */
+    double last_complaint;
+};
+
+/* --- objects.c --- */
+
+/* The object of this number, or NULL when it has been deleted. */
+object *object_numbered(uint32_t number);
+
+/* An error to the console, on the box, and out of the status outlet. */
+void object_complain(object *x, const char *complaint);
+__attribute__((format(printf, 2, 3))) void object_error(object *x, const char *format, ...);
+
+/* Makes a Pd class of one that Python has declared. */
+void class_make(klass *k);
+
+/* Readies what all objects share. `sync`: what new objects begin with. */
+void objects_setup(bool sync);
+
+/* --- requests.c: from Pd to Python --- */
+
+bool python_is_running(void);
+double logical_ms(void);
+bool send_new(object *x, int argc, const t_atom *argv);
+void send_message(object *x, unsigned inlet, t_symbol *selector, int argc, const t_atom *argv);
+
+/* FREE, SILENCED: never dropped. */
+void send_plain(object *x, enum request_kind kind);
+
+/* With sync: have the next step composed now. */
+void send_step(object *x);
+
+void report_dropped(object *x);
+
+/* With sync: all that was asked is dealt with when this returns; false when Python does not answer. */
+bool wait_for_answer(void);
+
+/* --- results.c: from Python to Pd --- */
+
+void poll_results(void);
+void send_messages(object *x, const uint8_t *bytes, size_t size);
+void end_notes(object *x);
+
+/* Ends the notes and lets Python know. */
+void silence(object *x);
+
+/* --- transport.c --- */
+
+void transport_init(object *x);
+void transport_free(object *x);
+
+/* The first step is ready: whoever waited for it starts to play. */
+void transport_start_if_waiting(object *x);
+
+/* True when the message was all Pd's; what Python must know of too goes on to it. */
+bool transport_takes(object *x, t_symbol *selector, int argc, const t_atom *argv);
+
+#endif

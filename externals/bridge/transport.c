@@ -1,0 +1,184 @@
+/* An object that plays step by step: its clock, its bangs, and the steps that are ready. */
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "object.h"
+
+static double step_ms(const object *x)
+{
+    return 60000.0 / x->tempo / x->steps_per_beat;
+}
+
+static void publish_step_ms(object *x, double ms)
+{
+    atomic_store_explicit(&port_of(x->number)->step_ms, ms, memory_order_relaxed);
+}
+
+/* The console hears of it once a second at most; the status outlet always. */
+static void underrun(object *x)
+{
+    t_atom count;
+
+    SETFLOAT(&count, (t_float)(atomic_fetch_add(&port_of(x->number)->underruns, 1) + 1));
+    if (++x->missed == 2)   /* one step late is a longer note; two are a stuck one */
+        silence(x);
+    if (x->klass->status_outlet >= 0)
+        outlet_anything(x->outlets[x->klass->status_outlet], gensym("underrun"), 1, &count);
+    if (logical_ms() - x->last_complaint < 1000)
+        return;
+    x->last_complaint = logical_ms();
+    pd_error(x, "%s: underrun: no step was ready: Python is loading, stuck, or slower than the steps / send `info`, "
+        "a slower tempo, or a larger `lookahead`", x->klass->name);
+}
+
+static void release_step(object *x)
+{
+    uint8_t bytes[HANDOVER_STEP_BYTES];
+    size_t size;
+
+    poll_results();     /* what has just been prepared is newer than what lies here */
+    if (x->sync)
+        send_step(x);
+    x->last_step = logical_ms();
+    size = handover_release(&x->steps, bytes);
+    if (python_is_running())
+        sem_post(&the_bridge.wake);
+    if (!size)
+        return underrun(x);
+    x->missed = 0;
+    send_messages(x, bytes, size);
+}
+
+static void object_tick(object *x)
+{
+    clock_delay(x->clock, step_ms(x));
+    release_step(x);
+}
+
+static void object_bang(object *x)
+{
+    double since = logical_ms() - x->last_step;
+
+    if (since > 0 && since < 10000)
+        publish_step_ms(x, since);
+    release_step(x);
+}
+
+static void set_play(object *x, double on)
+{
+    if ((on != 0) == x->playing)
+        return;
+    x->playing = on != 0;
+    if (!x->playing) {
+        clock_unset(x->clock);
+        x->waiting = false;
+        return silence(x);
+    }
+    publish_step_ms(x, step_ms(x));
+    x->waiting = x->steps.count == 0 && !x->sync;   /* it starts when its first step is ready */
+    if (!x->waiting)
+        object_tick(x);
+}
+
+/* The share of the running step that has gone by is kept, so that a tempo change bends time and does not cut it. */
+static void set_step_length(object *x, double *which, double value)
+{
+    double before = step_ms(x), left;
+
+    *which = value;
+    publish_step_ms(x, step_ms(x));
+    if (!x->playing || x->waiting)
+        return;
+    left = (before - (logical_ms() - x->last_step)) * step_ms(x) / before;
+    x->last_step = logical_ms() + left - step_ms(x);
+    clock_delay(x->clock, left > 0 ? left : 0);
+}
+
+static void set_tempo(object *x, double bpm)
+{
+    set_step_length(x, &x->tempo, bpm);
+}
+
+static void set_steps(object *x, double per_beat)
+{
+    set_step_length(x, &x->steps_per_beat, per_beat);
+}
+
+static void set_sync(object *x, double on)
+{
+    x->sync = on != 0;
+}
+
+static const struct control {
+    const char *name;
+    double low, high;
+    bool whole;
+    const char *unit;
+    void (*set)(object *, double);
+} controls[] = {
+    {"play", 0, 1, true, "", set_play},
+    {"tempo", 1, 1000, false, " beats a minute", set_tempo},
+    {"steps", 1, 48, true, " steps a beat", set_steps},
+    {"sync", 0, 1, true, "", set_sync},
+};
+
+static bool in_range(object *x, const struct control *c, int argc, const t_atom *argv)
+{
+    char legal[96];
+    double value;
+
+    snprintf(legal, sizeof legal, "send a %snumber from %g to %g%s", c->whole ? "whole " : "", c->low, c->high, c->unit);
+    if (argc < 1)
+        return object_error(x, "%s: the value is missing / %s", c->name, legal), false;
+    if (argv[0].a_type != A_FLOAT)
+        return object_error(x, "%s: %s is not a number / %s", c->name, atom_getsymbol(&argv[0])->s_name, legal), false;
+    value = argv[0].a_w.w_float;
+    if (!isfinite(value) || value < c->low || value > c->high)
+        return object_error(x, "%s: %g is outside %g to %g / %s", c->name, value, c->low, c->high, legal), false;
+    if (c->whole && value != floor(value))
+        return object_error(x, "%s: %g is not a whole number / %s", c->name, value, legal), false;
+    return true;
+}
+
+bool transport_takes(object *x, t_symbol *selector, int argc, const t_atom *argv)
+{
+    size_t i;
+
+    if (selector == &s_bang)
+        return object_bang(x), true;
+    if (selector == gensym("panic"))
+        return silence(x), true;
+    for (i = 0; i < sizeof controls / sizeof *controls; i++)
+        if (!strcmp(selector->s_name, controls[i].name)) {
+            if (!in_range(x, &controls[i], argc, argv))
+                return true;
+            controls[i].set(x, argv[0].a_w.w_float);
+            return false;
+        }
+    return false;
+}
+
+void transport_start_if_waiting(object *x)
+{
+    if (!x->waiting)
+        return;
+    x->waiting = false;
+    object_tick(x);
+}
+
+void transport_init(object *x)
+{
+    x->tempo = 120;
+    x->steps_per_beat = 4;
+    x->last_step = x->last_complaint = -1e9;
+    x->clock = clock_new(x, (t_method)object_tick);
+    publish_step_ms(x, step_ms(x));
+}
+
+void transport_free(object *x)
+{
+    clock_free(x->clock);
+    handover_free(&x->steps);
+}
