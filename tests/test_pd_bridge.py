@@ -42,7 +42,9 @@ def test_a_python_class_is_a_pd_class(
     patch.quit_at(10)
     run = run_pd(patch, tmp_path, externals=copied_externals, environment=environment)
     assert [atoms for _, atoms in run.logged("out")] == [["right", "4", "5"], ["left", "1", "2", "three"]]
-    assert run.errors == ["twin: nonsense: there is no such message / use one of count, list, long, memory"]
+    assert run.errors == [
+        "twin: nonsense: there is no such message / use one of count, list, long, memory, policy"
+    ]
 
 
 def test_an_exception_in_a_step_ends_the_notes_and_says_why(
@@ -304,6 +306,20 @@ def test_the_wrong_python_is_said(
     reason = without_a_library(run_pd(ticking, tmp_path, externals=copied_externals, environment=wrong))
     assert f"{tmp_path / python} is not the Python" in reason
     assert "run pd_patches/play, or set NEURALMIDI_PYTHON" in reason
+
+
+def test_with_real_time_priority_python_does_not_inherit_it(
+    tmp_path: Path, copied_externals: Path, environment: dict[str, str]
+) -> None:
+    patch = Patch()
+    twin = patch.obj("twin")
+    patch.log(twin, 0, "out")
+    patch.at(100, "policy", twin)
+    patch.quit_at(300)
+    run = run_pd(
+        patch, tmp_path, batch=False, flags=["-rt"], externals=copied_externals, environment=environment
+    )
+    assert [atoms for _, atoms in run.logged("out")] == [["policy", str(os.SCHED_OTHER)]]
 
 
 def test_it_finds_its_environment_without_any_variable(tmp_path: Path) -> None:

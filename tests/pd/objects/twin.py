@@ -1,5 +1,6 @@
 """[twin]: an external of the tests' own, in Python alone: two inlets, two outlets."""
 
+import os
 import resource
 from pathlib import Path
 
@@ -32,6 +33,11 @@ class Twin(Object):
     def long(self, length: float) -> None:
         """Send a list of so many atoms."""
         self.send(0, "list", *range(int(length)))
+
+    @message()
+    def policy(self) -> None:
+        """The scheduling policy of Python's thread: 0 is the ordinary one."""
+        self.send(0, "policy", os.sched_getscheduler(0))
 
     @message()
     def memory(self) -> None:
