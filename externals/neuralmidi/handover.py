@@ -80,7 +80,8 @@ class Handover(Generic[State, Prepared]):
         """Let a change act from the next step on.
 
         Raises:
-            Exception: whatever the command raises; then nothing has changed.
+            Exception: whatever the command raises; then nothing has changed. Or what an earlier one raises that
+                had to act again, on a step that it had not met; then this one has not acted.
         """
         self._look()
         self._rewind()
@@ -97,7 +98,7 @@ class Handover(Generic[State, Prepared]):
         """Hand one more step over if fewer than `look_ahead` are ready; False when nothing was to be done.
 
         Raises:
-            Exception: whatever the performer's step raises; then the next call tries again.
+            Exception: whatever the performer's step or `send` raises; then the next call tries again.
         """
         step_ms = self._look()
         if len(self._line) >= self.look_ahead:
@@ -109,7 +110,7 @@ class Handover(Generic[State, Prepared]):
         """Hand over the very next step, composed now, whatever was prepared before: Pd waits for it (sync).
 
         Raises:
-            Exception: whatever the performer's step raises.
+            Exception: whatever the performer's step or `send` raises.
         """
         step_ms = self._look()
         self._rewind()
@@ -132,14 +133,13 @@ class Handover(Generic[State, Prepared]):
 
     def _prepare(self, step_ms: float) -> None:
         tip = self._line[-1] if self._line else self._base
+        number = next(self._numbers)
         try:
-            prepared = self._performer.step(step_ms)
+            self._send(number, tip.number, self._performer.step(step_ms))
         except BaseException:
             self._performer.state = tip.state
             raise
-        mark = _Mark(next(self._numbers), self._performer.state, self._heard)
-        self._line.append(mark)
-        self._send(mark.number, tip.number, prepared)
+        self._line.append(_Mark(number, self._performer.state, self._heard))
 
     def _look(self) -> float:
         """Find out what Pd has released since the last look; returns the length of a step."""
@@ -161,9 +161,20 @@ class Handover(Generic[State, Prepared]):
         self._base = self._dead.pop(released)
         self._rewind()
         missed = self._heard - self._base.heard
-        for command in self._commands[len(self._commands) - missed :]:
-            command()
+        failures = [self._replay(command) for command in self._commands[len(self._commands) - missed :]]
         self._base = _Mark(released, self._performer.state, self._heard)
+        for failure in filter(None, failures):
+            raise failure
+
+    def _replay(self, command: Command) -> Exception | None:
+        """Let a command act again; one that cannot, here, must not take the others with it."""
+        before = self._performer.state
+        try:
+            command()
+        except Exception as failure:
+            self._performer.state = before
+            return failure
+        return None
 
     def _rewind(self) -> None:
         self._dead.update((mark.number, mark) for mark in self._line)
