@@ -1,1 +1,1 @@
-"""Offline: from a folder of MIDI files to a model that the runtime can play. Run as ``python -m training.NAME``."""
+"""Offline: from a folder of MIDI files to a model that plays. Run as ``python -m training.NAME``."""

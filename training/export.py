@@ -1,17 +1,14 @@
-"""TensorFlow to TFLite: one step of a model as a file of built-in operators only. The one module that knows how."""
+"""One step of a model as a .tflite file. The one module that knows the converter."""
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
 import tensorflow as tf
 from neuralmidi.step_model import LOGITS, SIGNATURE, TOKEN
-from numpy.typing import NDArray
 
-Shapes = Mapping[str, tuple[int, ...]]
-"""The shape of each carried state by name."""
+from training.model import StepWeights
 
 _FORBIDDEN: Final = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE")
 """Operators of a model that keeps its weights or its state outside the file or inside the interpreter."""
@@ -19,38 +16,6 @@ _FORBIDDEN: Final = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONC
 
 class ExportError(Exception):
     """The model cannot be exported; the message says why."""
-
-
-@dataclass(frozen=True)
-class StepWeights:
-    """A chord LSTM as plain matrices, float32.
-
-    Attributes:
-        embedding: ``[V, E]``, the input vector of each token.
-        cells: per layer ``(kernel [I + H, 4 H], bias [4 H])``, the kernel over input and state together, gates in
-            Keras's order: input, forget, candidate, output.
-        project: ``(kernel [H, P], bias [P])``, from the last layer to the output space.
-        output: ``[V, P]``, the output vector of each token.
-        bias: ``[V]``, added to the logits.
-    """
-
-    embedding: NDArray[np.float32]
-    cells: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]
-    project: tuple[NDArray[np.float32], NDArray[np.float32]]
-    output: NDArray[np.float32]
-    bias: NDArray[np.float32]
-    states: Shapes = field(init=False)
-
-    def __post_init__(self) -> None:
-        shapes = {}
-        for layer, (_, bias) in enumerate(self.cells):
-            shapes |= {f"state_{layer}_{part}": (1, len(bias) // 4) for part in ("h", "c")}
-        object.__setattr__(self, "states", shapes)
-
-    def arrays(self) -> list[NDArray[np.float32]]:
-        """Return every array of the model."""
-        cells = [array for cell in self.cells for array in cell]
-        return [self.embedding, *cells, *self.project, self.output, self.bias]
 
 
 def export_lstm(weights: StepWeights, *, int8: bool) -> bytes:
@@ -91,7 +56,11 @@ def export_lstm(weights: StepWeights, *, int8: bool) -> bytes:
 
 
 def convert(
-    module: tf.Module, step: Callable[..., dict[str, tf.Tensor]], states: Shapes, *, int8: bool = False
+    module: tf.Module,
+    step: Callable[..., dict[str, tf.Tensor]],
+    states: Mapping[str, tuple[int, ...]],
+    *,
+    int8: bool = False,
 ) -> bytes:
     """Return the .tflite of any step function over a module's raw variables.
 

@@ -1,9 +1,10 @@
-"""Makes the tiny models of the tests: ``PYTHONPATH=externals:. python tests/data/make_tiny.py`` (training extra).
+"""Makes the tiny models of the tests: ``PYTHONPATH=externals:. python tests/data/make_tiny.py``.
 
 Each walks round a ring of words. The likeliest next word is the next of the ring, then the one after it, the
-others are all alike: at temperature 0.1 it walks the ring, at 1 it takes the next word in about 6 of 10 steps, at
-2 in 3 of 10. Its one state is a fading memory of past tokens, so a lost or mixed-up state changes the logits. The
-weights are written by hand, not trained: the tests know what must come out.
+others are all alike: at temperature 0.1 it walks the ring, at 1 it takes the next word in about 6 of 10
+steps, at 2 in 3 of 10. Its one state is a fading memory of past tokens, so that a lost state changes the
+logits. The weights are written by hand, not trained: the tests know what must come out.
+Needs the training extra.
 """
 
 from pathlib import Path
