@@ -248,7 +248,8 @@ class Environment:
         stamp = self._stamp()
         if self._current(stamp) and extras <= set(stamp["extras"]) and all(map(Path.is_file, self.products)):
             return
-        self._stamp_file.unlink(missing_ok=True)
+        if stamp:
+            self._stamp_file.write_text(json.dumps({**stamp, "sources": "interrupted"}))
         if stamp.get("home") != self._home():
             self._make(clear=bool(stamp))  # without a stamp it is somebody's own, or was interrupted: kept
             stamp = {}

@@ -38,6 +38,8 @@ from neuralmidi.notes import note_name  # noqa: E402
 MODELS = PATCHES.parent / "tflite_models"
 STEPS_PER_BEAT = 4
 STEPS_PER_BAR = 16
+FILE_MESSAGES = {"record": "wav", "midi": "midi"}
+"""What the patch that renders calls the files of the command line."""
 LONGEST = {"record": 1800.0, "midi": 86400.0}
 """Seconds of music in a file: Pd holds a whole recording in memory, 0.7 MB a second."""
 PATIENCE = 60.0
@@ -230,8 +232,8 @@ def complaint(lines: Sequence[str]) -> str | None:
     for before, line in pairwise(["", *lines]):
         if "couldn't create" in line:
             return f"{before} {line}"
-        if re.search(r"\berror\b", line):
-            return line
+        if re.match(r"error:|\w+: error ", line):
+            return line.removeprefix("error: ")
     return None
 
 
@@ -261,7 +263,7 @@ def render(options: argparse.Namespace) -> None:
             draft.replace(options.files[kind])
     took = time.monotonic() - begin
     for kind, file in options.files.items():
-        print(f"{file}: {REPORTS[kind](file)}")
+        print(f"{file}: {_sound(file) if kind == 'record' else _notes(lines)}")
     print(f"{bars:.0f} bars, {_seconds(options):.1f} s of music, in {took:.1f} s")
 
 
@@ -288,12 +290,9 @@ def _peak(samples: bytes, size: int) -> float:
     return max(max(values), -min(values)) / 2**15
 
 
-def _notes(file: Path) -> str:
-    return f"{file.stat().st_size} bytes"
-
-
-FILE_MESSAGES = {"record": "wav", "midi": "midi"}
-REPORTS = {"record": _sound, "midi": _notes}
+def _notes(lines: Iterable[str]) -> str:
+    """How many notes [recorder] says that it wrote: ``recorder: wrote FILE N``."""
+    return f"{next(line.split()[-1] for line in lines if line.startswith('recorder: wrote '))} notes"
 
 
 def play(options: argparse.Namespace, window: bool) -> None:
@@ -347,8 +346,8 @@ def _free_port() -> int:
 
 def main(arguments: Sequence[str]) -> int:
     """Do what the command line says; 0 when it is done, 2 for a mistake in it, 1 for a failure."""
-    for ending in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, signal.default_int_handler)  # they end it as Ctrl-C does
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a shell's `&` has SIGINT ignored
+        signal.signal(ending, signal.default_int_handler)
     try:
         options = parse(arguments)
     except NeuralMIDIError as error:

@@ -1,0 +1,159 @@
+"""``pd_patches/play`` as a user runs it, with the real Pd, on a computer without display and sound card."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import wave
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import mido
+import pytest
+from pd_runner import DATA, ROOT
+
+PLAY = ROOT / "pd_patches" / "play"
+COMPOSER = ("--composer", str(DATA / "tiny"))
+HEADLESS = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+
+
+def play(*arguments: str | Path, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [PLAY, *arguments], capture_output=True, text=True, timeout=120, cwd=folder, env=HEADLESS, check=False
+    )
+
+
+@contextmanager
+def playing(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Started, and playing: its first note is printed."""
+    command = [str(PLAY), *COMPOSER, *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=HEADLESS) as process:
+        try:
+            assert process.stdout
+            assert process.stdout.readline()
+            yield process
+        finally:
+            process.kill()
+
+
+def pd_of(process: subprocess.Popen[str]) -> Path:
+    """What the kernel shows of the Pd that ``process`` has started, as long as it runs."""
+    (pd,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    assert b"headless.pd" in Path(f"/proc/{pd}/cmdline").read_bytes()
+    return Path("/proc", pd)
+
+
+def onsets(file: Path) -> list[tuple[int, int]]:
+    """When and what, in ticks and pitches."""
+    now, found = 0, []
+    for message in mido.merge_tracks(mido.MidiFile(file).tracks):
+        now += message.time
+        if message.type == "note_on" and message.velocity:
+            found.append((now, message.note))
+    return found
+
+
+def test_a_recording_is_complete_and_says_what_it_is(tmp_path: Path) -> None:
+    run = play(
+        *COMPOSER,
+        "--bars",
+        "2",
+        "--tempo",
+        "240",
+        "--record",
+        "a b.wav",
+        "--midi",
+        "a b.mid",
+        folder=tmp_path,
+    )
+    assert run.returncode == 0, run.stderr
+    with wave.open(str(tmp_path / "a b.wav")) as sound:
+        assert sound.getnchannels() == 2
+        assert sound.getnframes() / sound.getframerate() == pytest.approx(2 * 16 * 15 / 240 + 2, abs=0.01)
+    said = re.search(r"a b.wav: 4.0 s, peak (-?[\d.]+) dB\n.*a b.mid: (\d+) notes", run.stdout)
+    assert said, run.stdout
+    assert -40 < float(said[1]) < 0
+    assert int(said[2]) == len(onsets(tmp_path / "a b.mid")) > 10
+    assert sorted(os.listdir(tmp_path)) == ["a b.mid", "a b.wav"]
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tmp_path: Path) -> None:
+    for name, seed in (("one", "5"), ("two", "5"), ("three", "6")):
+        files = ("--record", tmp_path / f"{name}.wav", "--midi", tmp_path / f"{name}.mid")
+        assert play(*COMPOSER, "--bars", "2", "--seed", seed, *files).returncode == 0
+    for suffix in (".wav", ".mid"):
+        one, two, three = (
+            (tmp_path / name).with_suffix(suffix).read_bytes() for name in ("one", "two", "three")
+        )
+        assert one == two != three
+
+
+def test_pd_plays_the_notes_that_the_composer_composes_without_pd(tmp_path: Path) -> None:
+    settings = ["--bars", "4", "--seed", "3", "--temperature", "0.7", "--density", "0.5"]
+    in_pd, without = tmp_path / "in_pd.mid", tmp_path / "without.mid"
+    assert play(*COMPOSER, *settings, "--midi", in_pd).returncode == 0
+    alone = [sys.executable, "-m", "neuralmidi", str(DATA / "tiny"), *settings, "--midi", str(without)]
+    subprocess.run(alone, check=True, capture_output=True)
+    assert onsets(in_pd) == onsets(without)
+
+
+def test_without_display_and_sound_card_the_notes_are_printed() -> None:
+    run = play(*COMPOSER, "--bars", "1", "--tempo", "480", "--seed", "1")
+    assert run.returncode == 0, run.stderr
+    lines = run.stdout.splitlines()
+    assert lines
+    assert all(re.fullmatch(r" +1\.[1-4]\.[1-4]( +[A-G]#?\d)+", line) for line in lines), run.stdout
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ctrl_c_ends_it_and_leaves_no_process(ending: signal.Signals) -> None:
+    with playing() as process:
+        pd = pd_of(process)
+        process.send_signal(ending)
+        assert process.wait(10) == 0
+        assert not pd.exists()
+
+
+def test_a_reader_that_has_seen_enough_ends_it() -> None:
+    with playing("--tempo", "480") as process:
+        pd = pd_of(process)
+        assert process.stdout
+        process.stdout.close()
+        assert process.wait(10) == 0
+        assert not pd.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--composer", "wagner"], "composer wagner: there is none of that name"),
+        ([*COMPOSER, "--bars", "0"], "bars: 0 is outside 1 to"),
+        ([*COMPOSER, "--bars", "two"], "bars: two is not a number"),
+        ([*COMPOSER, "--tempo", "nan"], "tempo: nan is outside"),
+        ([*COMPOSER, "--record", "/nowhere/a.wav"], "/nowhere/a.wav: it cannot be written"),
+        ([*COMPOSER, "--midi", "/dev/null"], "/dev/null: it is not a file"),
+        ([*COMPOSER, "--record", "a.wav", "--bars", "10000"], "--record: 20000 s of music is too long"),
+        ([*COMPOSER, "--record", "a", "--midi", "a"], "sound and notes cannot share a file"),
+        ([*COMPOSER, "--loud"], "unrecognized arguments: --loud"),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2(arguments: Sequence[str], says: str, tmp_path: Path) -> None:
+    run = play(*arguments, folder=tmp_path)
+    assert run.returncode == 2
+    assert run.stdout == ""
+    assert run.stderr.count("\n") == 1
+    assert says in run.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_composer_that_does_not_load_is_a_reason_and_no_file(tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "model.json").write_text("{}")
+    (tmp_path / "old.mid").write_text("kept")
+    run = play("--composer", "broken", "--midi", "old.mid", folder=tmp_path)
+    assert run.returncode == 1
+    assert "model.json" in run.stderr
+    assert (tmp_path / "old.mid").read_text() == "kept"
