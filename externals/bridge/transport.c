@@ -29,8 +29,8 @@ static void underrun(object *x)
     if (logical_ms() - x->last_complaint < 1000)
         return;
     x->last_complaint = logical_ms();
-    pd_error(x, "%s: underrun: no step was ready: Python is loading, stuck, or slower than the steps / send `info`, "
-        "a slower tempo, or a larger `lookahead`", x->klass->name);
+    pd_error(x, "%s: underrun: no step was ready: no model is loaded yet, or Python is stuck or slower than the steps "
+        "/ send `info`, a slower tempo, or a larger `lookahead`", x->klass->name);
 }
 
 static void release_step(object *x)
