@@ -126,7 +126,7 @@ def find(name: str, directories: Sequence[Path]) -> Path:
     Raises:
         NeuralMIDIError: no directory has it; lists the names that are there.
     """
-    wanted = Path(name).expanduser() if name.startswith("~") else Path(name)
+    wanted = Path(os.path.expanduser(name))
     for directory in directories if not wanted.is_absolute() else [Path()]:
         if name and os.path.isfile(directory / wanted / DESCRIPTION):
             return directory / wanted

@@ -1,4 +1,4 @@
-"""Makes the tiny models of the tests: ``PYTHONPATH=externals:. python tests/data/make_tiny.py``.
+"""Makes the tests' tiny models, sound and broken: ``PYTHONPATH=externals:. python tests/data/make_tiny.py``.
 
 Each walks round a ring of words. The likeliest next word is the next of the ring, then the one after it, the
 others are all alike: at temperature 0.1 it walks the ring, at 1 it takes the next word in about 6 of 10
@@ -7,12 +7,14 @@ logits. The weights are written by hand, not trained: the tests know what must c
 Needs the training extra.
 """
 
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from neuralmidi import bundle
-from neuralmidi.step_model import LOGITS
+from neuralmidi.step_model import LOGITS, SIGNATURE
 from neuralmidi.tokenizer import REST, SPECIALS
 
 from training.export import convert
@@ -56,6 +58,39 @@ def tiny(name: str) -> tuple[bytes, dict[str, object]]:
     return convert(module, step, {"state_memory": shape}), description
 
 
+def not_finite() -> bytes:
+    """Return a model as a silently failed conversion leaves it: every output is NaN."""
+
+    def step(token: tf.Tensor, state_memory: tf.Tensor) -> dict[str, tf.Tensor]:
+        memory = state_memory + tf.one_hot(token, 10)
+        return {LOGITS: memory * np.float32("nan"), "state_memory": memory}
+
+    return convert(tf.Module(), step, {"state_memory": (1, 10)})
+
+
+def window() -> bytes:
+    """Return a model that wants a window of 64 tokens at once."""
+    return _plain(lambda token: {LOGITS: tf.one_hot(token[:, -1], 10)}, (1, 64))
+
+
+def flex() -> bytes:
+    """Return a model with an operator that only TensorFlow has."""
+    return _plain(lambda token: {LOGITS: tf.linalg.inv(tf.one_hot(token, 1)[None])[0]}, (1,))
+
+
+def _plain(function: Callable[[tf.Tensor], dict[str, tf.Tensor]], shape: tuple[int, ...]) -> bytes:
+    concrete = tf.function(function).get_concrete_function(token=tf.TensorSpec(shape, tf.int32))
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(tf.Module(), folder, signatures={SIGNATURE: concrete})
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS]
+        return bytes(converter.convert())
+
+
 if __name__ == "__main__":
+    here = Path(__file__).parent
     for each in RINGS:
-        bundle.write(Path(__file__).parent / each, *tiny(each))
+        bundle.write(here / each, *tiny(each))
+    (here / "broken").mkdir(exist_ok=True)
+    for broken in (not_finite, window, flex):
+        (here / "broken" / f"{broken.__name__}.tflite").write_bytes(broken())

@@ -1,0 +1,246 @@
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from neuralmidi import bundle
+from neuralmidi.errors import NeuralMIDIError
+
+DATA = Path(__file__).parent / "data"
+SHIPPED = bundle.default_directories()[0]
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """A copy of the tiny model that a test may spoil."""
+    return Path(shutil.copytree(DATA / "tiny", tmp_path / "tiny"))
+
+
+def edit(directory: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change model.json, and let its checksum be right whatever else is wrong."""
+    description = json.loads((directory / "model.json").read_text())
+    description["sha256"] = hashlib.sha256((directory / "model.tflite").read_bytes()).hexdigest()
+    change(description)
+    (directory / "model.json").write_text(json.dumps(description))
+
+
+def refused(directory: Path) -> NeuralMIDIError:
+    with pytest.raises(NeuralMIDIError) as caught:
+        bundle.load(directory)
+    error = caught.value
+    assert error.what.startswith(str(directory))  # the file, the reason and the remedy, all three
+    assert error.why
+    assert error.remedy
+    return error
+
+
+def test_a_sound_model_loads() -> None:
+    loaded = bundle.load(DATA / "tiny")
+    assert (loaded.name, loaded.title, loaded.steps_per_beat) == ("tiny", "Tiny (for tests)", 4)
+    assert loaded.model.vocabulary_size == len(loaded.tokenizer.vocabulary) == 10
+    assert loaded.description["training"]["command"]
+
+
+def test_the_tiny_model_walks_its_ring() -> None:
+    loaded = bundle.load(DATA / "tiny")
+    state, token, words = loaded.model.initial_state(), loaded.tokenizer.start, []
+    for _ in range(9):
+        logits, state = loaded.model.step(state, token)
+        token = int(logits.argmax())
+        words.append(loaded.tokenizer.vocabulary[token])
+    assert words == [*loaded.tokenizer.vocabulary[3:], "<rest>", "48,60,64,67"]
+
+
+# Every way in which a model on disk can be bad
+
+
+def test_a_missing_folder(tmp_path: Path) -> None:
+    assert refused(tmp_path / "nowhere").why == "no such folder"
+
+
+@pytest.mark.parametrize("file", ["model.json", "model.tflite"])
+def test_a_missing_file(tiny: Path, file: str) -> None:
+    (tiny / file).unlink()
+    error = refused(tiny)
+    assert (error.what, error.why) == (f"{tiny}: {file}", "missing")
+
+
+@pytest.mark.parametrize("file", ["model.json", "model.tflite"])
+def test_a_folder_or_a_pipe_in_place_of_a_file(tiny: Path, file: str) -> None:
+    (tiny / file).unlink()
+    os.mkfifo(tiny / file)
+    assert refused(tiny).why == "missing"
+    (tiny / file).unlink()
+    (tiny / file).mkdir()
+    assert refused(tiny).why == "missing"
+
+
+@pytest.mark.parametrize("file", ["model.json", "model.tflite"])
+def test_a_huge_file_is_not_read(tiny: Path, file: str) -> None:
+    with (tiny / file).open("r+b") as huge:
+        huge.truncate(1 << 40)  # sparse: takes no room
+    assert "larger than" in refused(tiny).why
+
+
+def test_a_truncated_model(tiny: Path) -> None:
+    whole = (tiny / "model.tflite").read_bytes()
+    (tiny / "model.tflite").write_bytes(whole[:-100])
+    assert "sha256" in refused(tiny).why
+    edit(tiny, lambda _: None)
+    assert "model.tflite" in refused(tiny).what
+
+
+def test_a_wrong_checksum(tiny: Path) -> None:
+    edit(tiny, lambda description: description.update(sha256="0" * 64))
+    assert "sha256 differs" in refused(tiny).why
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "not valid JSON"),
+        (b"{", "not valid JSON"),
+        (b"\xff\xfe{}", "not valid JSON"),
+        (b"[" * 100_000, "nested too deep"),
+        (b'{"format": ' + b"9" * 10_000 + b"}", "not valid JSON"),
+        (b"[]", "does not describe a model"),
+        (b"null", "does not describe a model"),
+        (b"{}", "no format version"),
+        (b'{"format": true}', "no format version"),
+        (b'{"format": "1"}', "no format version"),
+        (b'{"format": 0}', "no format version"),
+        (b'{"format": NaN}', "no format version"),
+    ],
+)
+def test_a_description_that_is_none(tiny: Path, content: bytes, why: str) -> None:
+    (tiny / "model.json").write_bytes(content)
+    error = refused(tiny)
+    assert why in error.why
+    assert len(str(error)) < 1000
+
+
+def test_a_future_format(tiny: Path) -> None:
+    edit(tiny, lambda description: description.update(format=bundle.FORMAT + 1))
+    error = refused(tiny)
+    assert (error.why, error.remedy) == (
+        "format 2 is newer than the 1 this version knows",
+        "update neuralmidi",
+    )
+
+
+def test_a_vocabulary_that_does_not_match_the_logits(tiny: Path) -> None:
+    edit(tiny, lambda description: description["tokenizer"]["vocabulary"].append("1,2,3"))
+    assert refused(tiny).why == "its vocabulary has 11 words for a model of 10 tokens"
+
+
+def test_a_malformed_vocabulary(tiny: Path) -> None:
+    edit(tiny, lambda description: description["tokenizer"]["vocabulary"].reverse())
+    assert "does not begin with" in refused(tiny).why
+
+
+def test_an_unknown_tokenizer(tiny: Path) -> None:
+    edit(tiny, lambda description: description["tokenizer"].update(kind="telepathy"))
+    error = refused(tiny)
+    assert "telepathy" in error.what
+    assert "chords" in error.why
+
+
+@pytest.mark.parametrize(
+    ("file", "states", "why"),
+    [
+        ("flex", [], "operators that LiteRT has not built in"),
+        ("window", [], "'token' is int32 [1, 64]"),
+        ("not_finite", [{"name": "state_memory", "shape": [1, 10], "kind": "carried"}], "not finite"),
+    ],
+)
+def test_a_network_that_is_not_a_step(tiny: Path, file: str, states: list[dict[str, Any]], why: str) -> None:
+    shutil.copy(DATA / "broken" / f"{file}.tflite", tiny / "model.tflite")
+    edit(tiny, lambda description: description.update(states=states))
+    assert why in refused(tiny).why
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("name", None),
+        ("name", ""),
+        ("name", ["tiny"]),
+        ("title", 7),
+        ("grid", {}),
+        ("grid", 4),
+        ("grid", {"steps_per_beat": 0}),
+        ("grid", {"steps_per_beat": 4.0}),
+        ("grid", {"steps_per_beat": True}),
+        ("grid", {"steps_per_beat": 10**9}),
+        ("tokenizer", "chords"),
+        ("tokenizer", {"kind": "chords", "vocabulary": "60"}),
+        ("tokenizer", {"kind": "chords", "vocabulary": [1, 2, 3]}),
+        ("tokenizer", {"kind": ["chords"], "vocabulary": []}),
+        ("states", None),
+        ("states", {}),
+        ("states", ["state_memory"]),
+        ("states", [{"name": "state_memory", "shape": [1, -1], "kind": "carried"}]),
+        ("states", [{"name": "state_memory", "shape": [1, 10], "kind": "cache"}]),
+        ("states", [{"name": "state_memory", "shape": [10], "kind": "carried"}]),
+        ("states", [{"name": "state_memory", "shape": [1, 10**12], "kind": "carried"}]),
+        ("states", [{"name": "state_memory", "shape": [1, 10], "kind": "carried"}] * 2),
+        ("states", [{"name": "token", "shape": [1], "kind": "carried"}]),
+        ("states", []),
+        ("sha256", None),
+        ("sha256", 0),
+    ],
+)
+def test_a_description_with_a_bad_value(tiny: Path, key: str, value: object) -> None:
+    edit(tiny, lambda description: description.update({key: value}))
+    refused(tiny)
+
+
+# Finding and writing
+
+
+def test_a_model_is_found_by_name_in_the_first_directory_that_has_it(tiny: Path) -> None:
+    assert bundle.find("tiny", [tiny.parent, DATA]) == tiny
+    assert bundle.find("tiny2", [tiny.parent, DATA]) == DATA / "tiny2"
+
+
+def test_a_model_is_found_by_path(tiny: Path) -> None:
+    assert bundle.find(str(tiny), []) == tiny
+    assert bundle.find("data/tiny2", [tiny.parent, DATA.parent]) == DATA / "tiny2"
+
+
+@pytest.mark.parametrize(
+    "name", ["none", "", ".", "a\0b", "x" * 5000, "~nobody-is-called-this/x", "/", "tiny/model.json"]
+)
+def test_a_model_that_is_not_there_is_answered_with_those_that_are(name: str) -> None:
+    with pytest.raises(NeuralMIDIError, match="not found; there are: tiny, tiny2"):
+        bundle.find(name, [DATA, Path("/nowhere")])
+
+
+def test_the_names_of_all_models(tiny: Path) -> None:
+    assert bundle.available([tiny.parent, DATA, Path("/nowhere")]) == ["tiny", "tiny2"]
+    assert bundle.available([]) == []
+
+
+def test_what_is_written_is_what_is_loaded(tiny: Path, tmp_path: Path) -> None:
+    description = json.loads((tiny / "model.json").read_text())
+    description["title"] = "Winzig für Tests"
+    bundle.write(tmp_path / "new" / "folder", (tiny / "model.tflite").read_bytes(), description)
+    loaded = bundle.load(tmp_path / "new" / "folder")
+    assert loaded.description == description
+    assert sorted(path.name for path in loaded.directory.iterdir()) == ["model.json", "model.tflite"]
+
+
+@pytest.mark.parametrize("name", bundle.available([SHIPPED]))
+def test_every_shipped_model_loads_and_says_where_it_comes_from(name: str) -> None:
+    loaded = bundle.load(bundle.find(name, [SHIPPED]))
+    description = loaded.description
+    assert loaded.name == name
+    assert (loaded.directory / "model.tflite").stat().st_size <= 10 << 20
+    assert description["training"]["command"].startswith("python -m training.train_composer_models")
+    assert {score["split"] for score in description["scores"]} == {"valid", "test"}
+    assert all(source["licence"] and source["attribution"] for source in description["sources"])
+    assert "/work" not in json.dumps(description)
