@@ -118,13 +118,16 @@ static void take_result(const result *r)
             return freebytes(large, size);
         }
     case RESULT_FAILED:
-        handover_clear(&x->steps);
-        silence(x);
-        /* fall through */
     case RESULT_ERROR: {
+        /* popped first: the notes that end may lead to another look at the ring */
+        bool has_failed = r->kind == RESULT_FAILED;
         char complaint[REASON];
         snprintf(complaint, sizeof complaint, "%s", (const char *)r->payload);
         ring_pop(&the_bridge.results);
+        if (has_failed) {
+            handover_clear(&x->steps);
+            silence(x);
+        }
         return object_complain(x, complaint);
     }
     default:

@@ -198,6 +198,12 @@ class SteppedObject(Object, Generic[State, Prepared]):
     def hear_of_steps(self, per_beat: float) -> None:
         """The bridge keeps the time."""
 
+    def hear_of_silence(self) -> None:
+        """Pd has ended every note, perhaps because a step has failed: that is no reason to try it again."""
+        has_failed = self.has_failed
+        self.silenced()
+        self.has_failed = has_failed
+
     def prepare(self) -> bool:
         """Prepare one step if there are too few; False when nothing was to be done."""
         if self.handover is None or self.has_failed or self.sync:
@@ -298,7 +304,7 @@ class Server:
                 del self._objects[number]
                 subject.close()
             elif isinstance(subject, SteppedObject):
-                subject.prepare_next() if kind == bridge.REQUEST_STEP else subject.silenced()
+                subject.prepare_next() if kind == bridge.REQUEST_STEP else subject.hear_of_silence()
         except bridge.Gone:
             pass
         except Exception as error:

@@ -77,6 +77,10 @@ class Faulty(SteppedObject[int, int]):
         """It happens at once."""
         ACCIDENTS[kind]()
 
+    def silenced(self) -> None:
+        """As with [composer], this is a change like any other."""
+        self.command(lambda: None)
+
     def layout(self, prepared: int) -> Iterator[Message]:
         """The note starts; none ends."""
         yield 0, "list", (prepared, 90, 1)
