@@ -99,7 +99,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         if (text := getattr(options, option.name)) is not None:
             setattr(options, option.name, option.check(_number(text)))
     if options.seed is None:
-        options.seed = SEED.default if options.record or options.midi else random.randrange(2**24)
+        options.seed = SEED.default if options.record or options.midi else random.randrange(1, 10_000)
     options.composer = find_composer(options.composer)
     options.files = {
         kind: Path(os.path.realpath(file)) for kind in LONGEST if (file := getattr(options, kind))
@@ -310,7 +310,9 @@ def play(options: argparse.Namespace, window: bool) -> None:
     with pd([*words, *flags]) as process:
         try:
             _show(process.stderr or ())
-        except (KeyboardInterrupt, BrokenPipeError):
+        except (KeyboardInterrupt, BrokenPipeError):  # `play | head` has seen enough, too
+            # Python writes what is left in stdout once more when it ends, and would complain then.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as door:
                 door.sendall(b"quit;\n")
                 process.wait(GOODBYE)
