@@ -1,0 +1,102 @@
+"""The benchmark: how fast, how punctual, how soon. Prints one table; asserts nothing."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from neuralmidi import bundle
+from neuralmidi.errors import NeuralMIDIError
+
+from tests.bench import in_pd, offline
+from tests.bench.plan import Plan
+from tests.bench.table import Row, as_markdown, as_text, machine
+from tests.pd_runner import DATA
+
+Measurement = tuple[Callable[[Plan], Iterator[Row]], Callable[[Plan], float]]
+
+MEASUREMENTS: dict[str, Measurement] = {
+    "pd-thread": (in_pd.pd_thread, in_pd.pd_thread_seconds),
+    "message": (in_pd.message_to_note, in_pd.message_to_note_seconds),
+    "steps": (offline.steps, offline.steps_seconds),
+    "render": (offline.render, offline.render_seconds),
+    "start": (in_pd.start_up, in_pd.start_up_seconds),
+}
+"""What measures, and how many seconds it takes."""
+
+FAVOURITE = "bach"
+FULL, QUICK = 20.0, 3.0
+SHORTEST, LONGEST = 0.1, 600.0
+EXAMPLES = """\
+examples:
+  python -m tests.bench --quick             a first impression
+  python -m tests.bench --markdown          the table for the README; leave the computer alone meanwhile
+  python -m tests.bench --only pd-thread    one part of it
+"""
+
+
+def main() -> int:
+    """Run the benchmark."""
+    options = _parser().parse_args()
+    try:
+        model = bundle.find(options.model, [Path(), *bundle.default_directories(), DATA]).resolve()
+        plan = Plan(model, options.seconds, options.realtime)
+        priority = "real-time" if plan.realtime else "ordinary"
+        settings = {"priority of Pd": priority, "model": model.name, "a row": f"{plan.seconds:g} s"}
+        head = machine() | settings
+        rows = measure(plan, options.only or list(MEASUREMENTS))
+    except (NeuralMIDIError, RuntimeError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    print(as_markdown(head, rows) if options.markdown else as_text(head, rows))
+    return 0
+
+
+def measure(plan: Plan, names: Sequence[str]) -> list[Row]:
+    """Measure, saying what is going on and how long it will take."""
+    rows: list[Row] = []
+    for place, name in enumerate(names):
+        left = sum(MEASUREMENTS[n][1](plan) for n in names[place:])
+        print(f"[{place + 1}/{len(names)}] {name}: about {_clock(left)} left", file=sys.stderr, flush=True)
+        rows += MEASUREMENTS[name][0](plan)
+    return rows
+
+
+def _clock(seconds: float) -> str:
+    return time.strftime("%M:%S", time.gmtime(seconds))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--model", default=_favourite(), help="name or folder; default %(default)s")
+    parser.add_argument("--only", action="append", choices=list(MEASUREMENTS), help="may be repeated")
+    parser.add_argument("--markdown", action="store_true", help="print the table for the README")
+    parser.add_argument("--realtime", action="store_true", help="let Pd take real-time priority")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--seconds", type=_seconds, default=FULL, help="for each row; default %(default)g")
+    quick = length.add_argument("--quick", action="store_const", dest="seconds", const=QUICK)
+    quick.help = f"--seconds {QUICK:g}"
+    return parser
+
+
+def _seconds(text: str) -> float:
+    """Less than this and nothing happens in it; more, and nobody waits for it."""
+    seconds = float(text)
+    if not SHORTEST <= seconds <= LONGEST:
+        raise argparse.ArgumentTypeError(f"{text} is outside {SHORTEST:g} to {LONGEST:g}")
+    return seconds
+
+
+def _favourite() -> str:
+    """The model that people play; until it is there, the tests' own."""
+    return FAVOURITE if FAVOURITE in bundle.available(bundle.default_directories()) else "tiny"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

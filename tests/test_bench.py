@@ -1,0 +1,60 @@
+"""The benchmark runs, and its table is whole. What the figures are is no test's business."""
+
+import math
+import subprocess
+import sys
+
+from pd_runner import ROOT
+
+SITUATIONS = ("idle", "spinning", "loading")
+CALLS = (*SITUATIONS, "spinning at 5 ms")
+ROWS = [
+    *(f"released step, {s}: {t} time on Pd's thread" for s in SITUATIONS for t in ("wall", "thread CPU")),
+    *(
+        f"Python call{what}"
+        for s in CALLS
+        for what in (f", {s}: wall time on Pd's thread", f" / released step, {s}")
+    ),
+    *(
+        f"{row}, {busy}"
+        for busy in (*(f"step, {s}" for s in SITUATIONS), *(f"Python call, {s}" for s in CALLS))
+        for row in ("lateness of DSP ticks", "DSP ticks more than 20 ms late")
+    ),
+    *("message to note, idle", "message to note, idle"),
+    *("message to note, spinning", "message to note, spinning", "message to note, 16ths"),
+    *("one token, hot", "one token, paced", "one step, hot", "one step, paced"),
+    "render to MIDI, seconds of music per second",
+    "start of Pd to the first note",
+]
+
+
+def bench(*arguments: str) -> str:
+    command = [sys.executable, "-m", "tests.bench", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_every_row_has_finite_figures() -> None:
+    head, _, *lines = bench("--seconds", "0.1", "--markdown").splitlines()
+    for word in ("processor", "cores", "load average", "Pd", "Python", "numpy", "LiteRT"):
+        assert word in head
+    heading, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
+    assert heading == ["measured", "value", "p50", "p99", "max", "n", "unit", "what was done"]
+    assert [what for what, *_ in rows] == ROWS
+    for what, *figures, unit, how in rows:
+        numbers = [float(figure.replace(",", "")) for figure in figures if figure]
+        assert len(numbers) in (1, 4), what
+        assert all(math.isfinite(number) for number in numbers), what
+        assert unit
+        assert how
+
+
+def test_a_part_of_it_as_text() -> None:
+    text = bench("--seconds", "0.1", "--only", "steps")
+    assert all(row in text for row in ROWS[-6:-2])
+    assert "every 25 ms; " in text
+
+
+def test_help_has_an_example() -> None:
+    assert "python -m tests.bench --quick" in bench("--help")
