@@ -16,24 +16,28 @@ Patch = tuple[str, str, str]
 
 
 def compile_c(folder: Path, sources: Sequence[Path], out: str, *flags: str) -> Path:
-    """Compile; raises CalledProcessError with the compiler's words."""
+    """Compile sources of this folder; raises CalledProcessError with the compiler's words."""
     target = folder / out
     names = [str(source) for source in sources]
-    command = ["cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", f"-I{folder}", f"-I{BRIDGE}", *flags]
+    command = ["cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", f"-I{folder}", *flags]
     subprocess.run([*command, *names, "-o", str(target)], check=True, capture_output=True, text=True)
     return target
 
 
-def library(folder: Path, *patches: Patch) -> ctypes.CDLL:
-    """The ring and the hand-over, callable; with patches, a copy of them that is broken on purpose."""
-    for name in ("handover.c", "handover.h", "ring.h", "records.h"):
-        shutil.copy(BRIDGE / name, folder / name)
-    shutil.copy(SHIM / "one_thread.c", folder)
+def patched(folder: Path, program: Path, *patches: Patch) -> list[Path]:
+    """Copy a program and what it needs of the bridge, broken on purpose if there are patches; its sources."""
+    for file in [program, *(BRIDGE / name for name in ("handover.c", "handover.h", "ring.h", "records.h"))]:
+        shutil.copy(file, folder)
     for name, old, new in patches:
         text = (folder / name).read_text()
         assert text.count(old) == 1, f"{name} has changed: the patch of {old!r} does not fit any more"
         (folder / name).write_text(text.replace(old, new))
-    sources = [folder / "one_thread.c", folder / "handover.c"]
+    return [folder / program.name, folder / "handover.c"]
+
+
+def library(folder: Path, *patches: Patch) -> ctypes.CDLL:
+    """The ring and the hand-over, callable, in one thread."""
+    sources = patched(folder, SHIM / "one_thread.c", *patches)
     return declared(ctypes.CDLL(str(compile_c(folder, sources, "bridge.so", "-O1", "-shared", "-fPIC"))))
 
 
