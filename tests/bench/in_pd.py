@@ -239,7 +239,7 @@ NEXT = "from `channel n` to the first note on n, look-ahead 4; 1 step is the nex
 def message_to_note(plan: Plan) -> Iterator[Row]:
     """From a message to the first note that shows it."""
     driven = [Phase.of(plan, situation, "bang 1.5", "turn 73.7") for situation in (IDLE, SPINNING)]
-    slow = Phase("slow", IDLE, ("composer tempo 120", "composer play 1", "turn 330"), slow_seconds(plan))
+    slow = Phase("slow", IDLE, ("composer tempo 120", "composer play 1", "turn 333.3"), slow_seconds(plan))
     # Pd sleeps 5 ms at a time when it has no sound card, which would be all that is measured.
     records = run_phases(plan, [*driven, slow], ("-sleepgrain", "0.5"))
     for phase in driven:
