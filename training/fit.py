@@ -177,9 +177,8 @@ def _fit(
     inputs, targets, weights = windows(valid)
     best = min((float(row["val_loss"]) for row in done), default=None)
     callbacks = [
-        Clock(settings.epochs, report),
         keras.callbacks.TerminateOnNaN(),
-        keras.callbacks.CSVLogger(run / HISTORY, append=True),
+        Logbook(run, settings.epochs, report),
         keras.callbacks.ModelCheckpoint(
             run / BEST,
             monitor="val_loss",
@@ -196,15 +195,17 @@ def _fit(
         validation_data=(inputs, targets, weights),
         validation_batch_size=8,
         callbacks=callbacks,
+        shuffle=False,  # the concert is random as it is; another shuffle would differ after an interruption
         verbose=0,
     )
 
 
-class Clock(keras.callbacks.Callback):
-    """Says how it goes and how long it may still take, and notes the seconds of each epoch in its logs."""
+class Logbook(keras.callbacks.Callback):
+    """Writes a row per epoch into the history, says how it goes and how long it may still take."""
 
-    def __init__(self, epochs: int, report: Report) -> None:
+    def __init__(self, run: Path, epochs: int, report: Report) -> None:
         super().__init__()
+        self.file = run / HISTORY
         self.epochs = epochs
         self.report = report
         self.seconds: list[float] = []
@@ -214,12 +215,17 @@ class Clock(keras.callbacks.Callback):
         self.begun = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Stop it and say a line."""
-        logs = {} if logs is None else logs
-        logs["seconds"] = time.monotonic() - self.begun
-        self.seconds.append(logs["seconds"])
+        """Stop it, write the row and say the line."""
+        self.seconds.append(time.monotonic() - self.begun)
+        row = {"epoch": epoch + 1, "seconds": self.seconds[-1], **(logs or {})}
+        new = not self.file.exists()
+        with self.file.open("a", newline="") as file:
+            writer = csv.DictWriter(file, list(row))
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
         left = (self.epochs - epoch - 1) * np.mean(self.seconds) / 60
-        scores = f"train {logs['loss']:.3f}, valid {logs['val_loss']:.3f} nats per step"
+        scores = f"train {row['loss']:.3f}, valid {row['val_loss']:.3f} nats per step"
         self.report(f"epoch {epoch + 1}/{self.epochs}: {scores}, at most {left:.0f} min left")
 
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Final
 
 import keras
@@ -158,15 +158,11 @@ def describe(steps: Steps) -> Music:
     """Return what some music is like."""
     sizes = [len(step) for step in steps if step]
     begun = sum(len(set(after) - set(before)) for before, after in pairwise(((), *steps)))
-    held = longest = 0
-    for before, after in pairwise(steps):
-        held = held + 1 if after and before == after else 0
-        longest = max(longest, held + 1)
     return Music(
         rests=1 - len(sizes) / len(steps),
         polyphony=float(np.mean(sizes)) if sizes else 0.0,
         notes_per_bar=begun / len(steps) * BAR,
-        longest_held=longest,
+        longest_held=max((sum(1 for _ in run) for chord, run in groupby(steps) if chord), default=0),
         chords=len({*steps}) / len(steps) * 100,
     )
 
