@@ -64,8 +64,11 @@ bool wait_for_answer(void)
 
 static void synchronize(object *x)
 {
-    if (wait_for_answer())
-        return poll_results();
+    if (wait_for_answer()) {
+        while (ring_front(&the_bridge.results))
+            poll_results();     /* the answer may lie behind more than one look takes in */
+        return;
+    }
     x->sync = false;
     object_error(x, "sync: Python has not answered for %d s / sync is off now", ANSWER_SECONDS);
 }
