@@ -8,11 +8,11 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +24,9 @@ from neuralmidi.errors import NeuralMIDIError
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / ".build" / "logs"
 EXTERNAL = ROOT / "externals" / "neuralmidi.pd_linux"
+NO_NETWORK = re.compile(
+    "Temporary failure|Could not resolve|Network is unreachable|NewConnectionError|timed out"
+)
 NEWEST_FOR_TENSORFLOW = (3, 13)
 SYSTEMS = "Debian 12, Ubuntu 22.04 or newer (Python 3.10, Pd 0.52)"
 PYTHONS = (
@@ -159,17 +162,15 @@ def run_step(what: str, command: Sequence[str | Path], log: Path) -> None:
                 print(f"\r{what} ... {time.monotonic() - begin:.0f} s", end="", file=sys.stderr, flush=True)
             time.sleep(0.2)
     seconds = time.monotonic() - begin
+    head = f"\r{what}: " if live else "    "
     if process.returncode:
-        tell(f"\r{what}: failed after {seconds:.0f} s")
-        raise NeuralMIDIError(
-            what, f"it failed, and its log ends so:\n{_tail(log)}\n", f"the whole log is {log}"
-        )
-    tell(f"\r{what}: done, {seconds:.0f} s" if live else f"    done, {seconds:.0f} s")
-
-
-def _tail(log: Path) -> str:
-    with log.open(errors="replace") as lines:
-        return "".join(f"    {line}" for line in deque(lines, 15)).rstrip()
+        tell(f"{head}failed after {seconds:.0f} s")
+        text = log.read_text(errors="replace")
+        end = "\n".join(f"    {line}" for line in text.splitlines()[-15:])
+        offline = "connect this computer to the network and try again; " if NO_NETWORK.search(text) else ""
+        remedy = f"{offline}the whole log is {log}"
+        raise NeuralMIDIError(what, f"it failed, and its log ends so:\n{end}\n", remedy)
+    tell(f"{head}done, {seconds:.0f} s")
 
 
 def install_packages(needs: Sequence[Need]) -> None:
@@ -194,7 +195,10 @@ def install_packages(needs: Sequence[Need]) -> None:
         )
     root = _as_root(by_hand)
     apt = [*root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]
-    run_step("reading Debian's list of packages", [*apt, "update"], LOGS / "apt-update.log")
+    try:
+        run_step("reading Debian's list of packages", [*apt, "update"], LOGS / "apt-update.log")
+    except NeuralMIDIError:  # somebody else's broken source among them need not matter
+        tell("    going on with the list of an earlier day")
     install = [*apt, "install", "--yes", "--no-install-recommends", *packages]
     run_step(f"installing {' '.join(packages)}", install, LOGS / "apt-install.log")
     still = [need.package for need in missing if not need.found()]
