@@ -372,7 +372,8 @@ class Explorer:
         """Act in every way in which Pd can come in between: once by each script of choices."""
         scripts: list[list[int]] = [[]]
         while scripts:
-            script, taken = scripts.pop(), []
+            script = scripts.pop()
+            taken: list[tuple[int, int]] = []
             beginning = len(script)
 
             def choose(count: int, script: list[int] = script, taken: list[tuple[int, int]] = taken) -> int:
@@ -539,9 +540,10 @@ class ActsBehindWhatIsReady(Handover[Any, Any]):
     """As if a command were heard after the look-ahead."""
 
     def command(self, command: Any) -> None:
-        self._rewind = go_on
-        super().command(command)
-        del self._rewind
+        self._look()
+        command()
+        self._commands.append(command)
+        self._heard += 1
 
 
 class WaitsForWhatIsReady(Handover[Any, Any]):
