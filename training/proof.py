@@ -27,7 +27,7 @@ class Score:
     """How well a model predicts some pieces, each from its first step on and without memory of the others.
 
     Attributes:
-        nats_per_step: mean of ``-ln p(token)``; a chord out of the vocabulary counts as ``<unknown>``.
+        nats_per_step: mean of ``-ln p(token)``; a chord out of the vocabulary is thinned out before.
         accuracy: share of steps whose token was the likeliest.
         steps: how many were scored.
     """

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import combinations
 from typing import Final
 
 import numpy as np
@@ -14,6 +15,8 @@ Tokens = NDArray[np.int32]
 
 SEMITONES: Final = range(-6, 6)
 """Every key once. Unseen chords are the main loss of chord tokens; transposition makes most of them seen."""
+MOST_NOTES: Final = 12
+"""Of a chord that is thinned out: the parts of larger ones are too many to look at."""
 PIANO: Final = range(21, 109)
 
 
@@ -35,21 +38,36 @@ def build_tokenizer(pieces: Iterable[Piece], size: int) -> ChordTokenizer:
     counts = Counter(
         spell(step) for piece in pieces for steps in transpositions(piece.steps) for step in steps if step
     )
-    words = sorted(
-        counts, key=lambda word: (-counts[word], word)
-    )  # ties by name: the same data, the same file
+    words = sorted(counts, key=lambda word: (-counts[word], word))  # ties by name: same data, same file
     return ChordTokenizer((*SPECIALS, *words[: size - len(SPECIALS)]))
 
 
 def encode(tokenizer: ChordTokenizer, steps: Steps) -> Tokens:
-    """Return the token of each step."""
-    return np.array([tokenizer.encode(step) for step in steps], np.int32)
+    """Return the token of each step; a chord out of the vocabulary is thinned out until it is in it.
+
+    Left as ``<unknown>``, a tenth of the steps would teach a model to say what can never be played.
+    """
+    words = {step: _nearest(tokenizer, step) for step in set(steps)}
+    return np.array([words[step] for step in steps], np.int32)
+
+
+def _nearest(tokenizer: ChordTokenizer, chord: tuple[int, ...]) -> int:
+    """Return the token of the largest known part of a chord, the one with its outer voices before others."""
+    if len(chord) > MOST_NOTES:
+        chord = chord[: MOST_NOTES // 2] + chord[-MOST_NOTES // 2 :]
+    for size in range(len(chord), 0, -1):
+        parts = {tokenizer.encode(part): part for part in combinations(chord, size)}
+        parts.pop(SPECIALS.index(UNKNOWN), None)
+        if parts:
+            outer = {token: (part[-1] == chord[-1]) + (part[0] == chord[0]) for token, part in parts.items()}
+            return min(parts, key=lambda token: (-outer[token], token))
+    return tokenizer.encode(chord)
 
 
 def coverage(tokenizer: ChordTokenizer, pieces: Iterable[Piece]) -> float:
-    """Return the share of steps, 0 to 1, whose chord is in the vocabulary; pieces in their own key."""
-    tokens = np.concatenate([encode(tokenizer, piece.steps) for piece in pieces])
-    return float(np.mean(tokens != SPECIALS.index(UNKNOWN)))
+    """Return the share of steps, 0 to 1, whose whole chord is in the vocabulary, in the own key."""
+    tokens = [tokenizer.encode(step) for piece in pieces for step in piece.steps]
+    return float(np.mean(np.array(tokens) != SPECIALS.index(UNKNOWN)))
 
 
 def chord_features(vocabulary: Sequence[str]) -> NDArray[np.float32]:
@@ -58,8 +76,8 @@ def chord_features(vocabulary: Sequence[str]) -> NDArray[np.float32]:
     A network that sees pitches, not numbers of words, knows a rare chord by its frequent relatives.
 
     Returns:
-        ``[V, 3 + 3 * 128 + 12 + 8]``: the special words, the pitches, the lowest, the highest, the pitch
-        classes, and how many notes (as a bar of ones, 8 and more alike).
+        ``[V, F]``: the special words, the pitches, the lowest, the highest, the pitch classes, how many notes
+        (as a bar of ones, 8 and more alike); columns that are all zero are left out.
     """
     tokenizer = ChordTokenizer(vocabulary)
     features = np.zeros((len(vocabulary), 3 + 3 * 128 + 12 + 8), np.float32)
@@ -73,7 +91,7 @@ def chord_features(vocabulary: Sequence[str]) -> NDArray[np.float32]:
         lowest[chord[0]] = highest[chord[-1]] = 1
         classes[[pitch % 12 for pitch in chord]] = 1
         count[: len(chord)] = 1
-    return features
+    return features[:, features.any(axis=0)]
 
 
 def stream(

@@ -33,6 +33,13 @@ def test_the_vocabulary_is_the_most_frequent_chords_of_all_keys() -> None:
     assert coverage(build_tokenizer([piece], 4), [piece]) == 0.75
 
 
+def test_a_chord_out_of_the_vocabulary_is_thinned_out_until_it_is_in_it() -> None:
+    tokenizer = ChordTokenizer((*SPECIALS, "60", "64,67", "60,64", "60,67", "60,64,67"))
+    chords = ((60, 64, 67), (60, 64, 67, 71), (60, 65, 67), (60, 64, 69), (60, 61), (90,), ())
+    words = [tokenizer.vocabulary[token] for token in encode(tokenizer, chords)]
+    assert words == ["60,64,67", "60,64,67", "60,67", "60,64", "60", "<unknown>", "<rest>"]
+
+
 def test_the_features_tell_all_words_apart() -> None:
     vocabulary = (*SPECIALS, "60", "72", "60,64", "60,64,67", "0,127", "48,60,64,67,72,76,79,84,88")
     features = chord_features(vocabulary)
