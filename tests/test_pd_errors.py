@@ -76,6 +76,11 @@ def test_fractions_where_whole_numbers_belong(tmp_path: Path) -> None:
     assert all("is not a whole number" in error for error in run.errors)
 
 
+def test_what_comes_beyond_a_message_is_ignored(tmp_path: Path) -> None:
+    patch, _ = playing("tempo 120 fast, sync 1 2, panic now, info 5, temperature 1 2, note 60 0 1, play 1 1")
+    assert run_pd(patch, tmp_path).errors == []
+
+
 def test_wrong_words_are_named_with_the_right_ones(tmp_path: Path) -> None:
     patch, _ = playing(
         "tempature 1, 60 90 1, composer, composer 7, composer bach joplin, note, note 60, note 200 90"

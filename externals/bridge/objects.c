@@ -156,11 +156,17 @@ static void *object_new(t_symbol *name, int argc, t_atom *argv)
     p = port_of(x->number);
     atomic_store(&p->underruns, 0);
     atomic_store(&p->dropped, 0);
-    handover_init(&x->steps, &p->view);
     transport_init(x);
+    if (!handover_init(&x->steps, &p->view)) {
+        pd_error(x, "%s: there is no memory for one more", k->name);
+        pd_free(&x->pd.ob_pd);
+        return NULL;
+    }
     atomic_store(&p->object, x->number);
-    if (!send_new(x, argc, argv))
-        object_error(x, "Python does not run: %s", the_bridge.reason);
+    if (!python_is_running())
+        object_error(x, "Python has stopped: %s", the_bridge.reason);
+    else if (!send_new(x, argc, argv))
+        object_error(x, "too many objects were made at one moment / delete this one and make it again");
     else if (x->sync)
         wait_for_answer();  /* what it says is taken later, when the outlets are connected */
     return x;

@@ -146,7 +146,7 @@ bool send_new(object *x, int argc, const t_atom *argv)
 
     add_folder(canvas_getdir(x->canvas)->s_name, &f);   /* the patch's own comes before the paths that it declares */
     canvas_path_iterate(x->canvas, add_folder, &f);
-    if (!python_is_running() || !(r = reserve_request(x, REQUEST_NEW, x->klass->name, (unsigned)argc + 1 + f.count)))
+    if (!(r = reserve_request(x, REQUEST_NEW, x->klass->name, (unsigned)argc + 1 + f.count)))
         return false;
     r->inlet = x->sync;
     request_atoms(r->atoms, argc, argv);

@@ -7,6 +7,7 @@ It runs on the bridge's own thread. A class becomes a Pd class by deriving from 
 from __future__ import annotations  # bridge.Request is known to type checkers only
 
 import importlib
+import inspect
 import pkgutil
 import sys
 import traceback
@@ -42,7 +43,7 @@ def message(*arguments: Control, selector: str | None = None, inlet: int = 0) ->
 
     Args:
         arguments: the numbers it takes, each with its range; they are checked before the method is called.
-            With none, the method gets the atoms as they came.
+            With none, the method gets the atoms as they came, as many as it takes.
         selector: the message's name in Pd, if it is not the method's.
         inlet: where it comes in; 0 is the leftmost.
     """
@@ -106,7 +107,7 @@ class Object:
         """
         method, arguments = self._method(inlet, selector)
         if not arguments:
-            return method(*atoms)
+            return method(*atoms[: _takes(method)])
         checked = [a.check(atoms[i] if i < len(atoms) else None) for i, a in enumerate(arguments)]
         return method(*checked)
 
@@ -133,6 +134,12 @@ class Object:
 
     def _of_the_bridge(self) -> set[str]:
         return {"bang", "panic"} if self.stepped else set()
+
+
+def _takes(method: Callable[..., None]) -> int | None:
+    """How many atoms a method takes; None: all. What comes beyond is ignored, as Pd's own objects do."""
+    parameters = inspect.signature(method).parameters.values()
+    return None if any(p.kind is p.VAR_POSITIONAL for p in parameters) else len(parameters)
 
 
 State = TypeVar("State")
