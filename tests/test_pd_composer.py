@@ -194,6 +194,21 @@ def test_live_notes_are_heard_and_gone_on_from(tmp_path: Path) -> None:
     assert sounding[5] == [55, 59, 62, 67], "it goes on with what follows the player's chord"
 
 
+def test_a_phrase_that_is_played_to_it_while_it_stands_still_is_gone_on_from(tmp_path: Path) -> None:
+    patch, box = a_composer()
+    patch.at(0, "temperature 0.1", box)
+    for ms, chord in ((100, (48, 60, 64, 67)), (350, (48, 60, 64, 69)), (600, (60, 65, 69))):
+        for pitch in chord:
+            patch.at(ms, f"note {pitch} 90", box)
+            patch.at(ms + 240, f"note {pitch} 0", box)
+    patch.at(1000, "play 1", box)
+    patch.quit_at(1200)
+    run = run_pd(patch, tmp_path)
+    assert run.errors == []
+    steps = [[int(a) for a in atoms[1:]] for _, atoms in run.logged("step") if atoms[0] == "step"]
+    assert steps == [[0, 53, 60, 65], [1, 55, 59, 62, 67]], "what follows the last chord in its ring"
+
+
 def test_panic_and_stop_end_every_note_at_once(tmp_path: Path) -> None:
     patch, box = a_composer()
     patch.at(0, "seed 2, play 1", box)

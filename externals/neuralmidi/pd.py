@@ -240,6 +240,11 @@ class SteppedObject(Object, Generic[State, Prepared]):
         """Length of a step in ms: the transport's, or the time between the last two bangs."""
         return self._view()[2]
 
+    @property
+    def released(self) -> int:
+        """The number of the step that has sounded last: it changes while the music goes on."""
+        return self._view()[1]
+
     def facts(self) -> dict[str, int]:
         """What the bridge knows of the object, for ``info``."""
         switches = {"playing": int(self.playing), "sync": int(self.sync), "lookahead": self.look_ahead}

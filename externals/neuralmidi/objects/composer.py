@@ -40,7 +40,7 @@ class ComposerObject(SteppedObject[ComposerState, Step]):
         super().__init__(number, folders, time)
         self.performer: Composer | None = None
         self.settings: dict[str, float] = {}  # turned before there was a model
-        self.heard_at = time
+        self.heard_at, self.heard_after = time, 0  # when the last live note came, and after which step
 
     def start(self, *atoms: Atom) -> None:
         """``[composer NAME]``; without a name it waits for one."""
@@ -147,9 +147,10 @@ class ComposerObject(SteppedObject[ComposerState, Step]):
         return self.performer
 
     def _steps_since_last_note(self) -> int:
-        """While the transport stands still, the time between notes is counted: a phrase keeps its rhythm."""
-        steps = 0 if self.playing else round((self.time - self.heard_at) / self.step_ms)
-        self.heard_at = self.time
+        """While no step sounds, the time between notes is counted: a phrase keeps its rhythm."""
+        stands_still = self.released == self.heard_after
+        steps = round((self.time - self.heard_at) / self.step_ms) if stands_still else 0
+        self.heard_at, self.heard_after = self.time, self.released
         return steps
 
     def _directories(self) -> list[Path]:
