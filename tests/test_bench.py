@@ -24,7 +24,7 @@ ROWS = [
     *("message to note, spinning", "message to note, spinning", "message to note, 16ths"),
     *("one token, hot", "one token, paced", "one step, hot", "one step, paced"),
     "render to MIDI, seconds of music per second",
-    "start of Pd to the first note",
+    "start of Pd to the first step",
 ]
 
 

@@ -21,6 +21,7 @@
 #include "m_pd.h"
 
 #define RECORDS 500000
+#define EVEN 5e-3               /* s: what follows the last one sooner is Pd catching up */
 
 typedef struct record {
     t_symbol *phase;
@@ -34,12 +35,14 @@ typedef struct stopwatch {
     t_symbol *file, *phase;
     record *records;
     unsigned count, lost;
+    double last;                /* when something was last timed, in seconds */
     unsigned steps;             /* that have left the composer */
     PyObject *trivial;          /* the Python function */
     int channel;                /* the one that was sent last */
     bool waiting;               /* for a note on it */
     double turned;              /* when it was sent, in seconds */
-    unsigned steps_since;       /* that were not silent */
+    unsigned steps_since;       /* 1 when it is the next step that shows it */
+    bool rested;                /* one of them was silent, and could show nothing */
 } stopwatch;
 
 static t_class *stopwatch_class;
@@ -64,15 +67,25 @@ static void note_down(stopwatch *x, const char *what, double a, double b)
 
 /* --- how long Pd's thread is busy: wall time and its own processor time, in us ------------------------------------ */
 
+/* A Pd that catches up does many things at once, and finds all but the first of them in its caches. */
+static bool is_even(stopwatch *x, double begin)
+{
+    bool even = begin - x->last >= EVEN;
+
+    x->last = begin;
+    return even;
+}
+
 static void stopwatch_bang(stopwatch *x)
 {
+    bool even = is_even(x, seconds(CLOCK_MONOTONIC));
     unsigned before = x->steps;
     double cpu = seconds(CLOCK_THREAD_CPUTIME_ID), wall = seconds(CLOCK_MONOTONIC);
 
     outlet_bang(x->bangs);
     wall = seconds(CLOCK_MONOTONIC) - wall;
     cpu = seconds(CLOCK_THREAD_CPUTIME_ID) - cpu;
-    note_down(x, x->steps > before ? "released" : "underrun", wall * 1e6, cpu * 1e6);
+    note_down(x, x->steps == before ? "underrun" : even ? "released" : "hurried", wall * 1e6, cpu * 1e6);
 }
 
 /* The thread's state is made once and kept, so that a call costs the lock and the call, and nothing else. */
@@ -88,6 +101,7 @@ static void prepare_call(stopwatch *x)
 
 static void stopwatch_call(stopwatch *x)
 {
+    bool even = is_even(x, seconds(CLOCK_MONOTONIC));
     double cpu, wall;
     PyGILState_STATE gil;
 
@@ -100,7 +114,7 @@ static void stopwatch_call(stopwatch *x)
     PyGILState_Release(gil);
     wall = seconds(CLOCK_MONOTONIC) - wall;
     cpu = seconds(CLOCK_THREAD_CPUTIME_ID) - cpu;
-    note_down(x, "called", wall * 1e6, cpu * 1e6);
+    note_down(x, even ? "called" : "hurried", wall * 1e6, cpu * 1e6);
 }
 
 /* --- how late Pd's thread is: real time less logical time, in ms; only differences mean anything ------------------ */
@@ -119,16 +133,18 @@ static void stopwatch_turn(stopwatch *x)
     x->channel = x->channel % 16 + 1;
     x->waiting = true;
     x->steps_since = 0;
+    x->rested = false;
     x->turned = seconds(CLOCK_MONOTONIC);
     outlet_float(x->channels, (t_float)x->channel);
 }
 
-/* `step NUMBER PITCHES...` comes before the notes of that step. A silent step could show nothing. */
+/* `step NUMBER PITCHES...` comes before the notes of that step. */
 static void stopwatch_step(stopwatch *x, t_symbol *selector, int argc, t_atom *argv)
 {
     (void)selector, (void)argv;
     x->steps++;
-    x->steps_since += argc > 1;
+    x->steps_since++;
+    x->rested |= argc < 2;
 }
 
 static void stopwatch_list(stopwatch *x, t_symbol *selector, int argc, t_atom *argv)
@@ -137,7 +153,7 @@ static void stopwatch_list(stopwatch *x, t_symbol *selector, int argc, t_atom *a
     if (!x->waiting || argc < 3 || atom_getfloat(&argv[1]) <= 0 || (int)atom_getfloat(&argv[2]) != x->channel)
         return;
     x->waiting = false;
-    note_down(x, "shown", (seconds(CLOCK_MONOTONIC) - x->turned) * 1e3, x->steps_since);
+    note_down(x, x->rested ? "rested" : "shown", (seconds(CLOCK_MONOTONIC) - x->turned) * 1e3, x->steps_since);
 }
 
 static void stopwatch_vel(stopwatch *x, t_symbol *selector, int argc, t_atom *argv)
