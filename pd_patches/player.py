@@ -264,7 +264,7 @@ def render(options: argparse.Namespace) -> None:
     took = time.monotonic() - begin
     for kind, file in options.files.items():
         print(f"{file}: {_sound(file) if kind == 'record' else _notes(lines)}")
-    print(f"{bars:.0f} bars, {_seconds(options):.1f} s of music, in {took:.1f} s")
+    print(f"{bars:.0f} bar{'s' if bars > 1 else ''}, {_seconds(options):.1f} s of music, in {took:.1f} s")
 
 
 def _watched(line: str, bars: float) -> str:
