@@ -623,3 +623,12 @@ class Performance(RuleBasedStateMachine):
 
 TestPerformance = Performance.TestCase
 TestPerformance.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+
+
+def test_it_begins_with_a_note_and_not_with_silence() -> None:
+    tiny = bundle.load(Path(__file__).parent / "data" / "tiny")
+    for seed in range(100):
+        composer = Composer(tiny, seed=seed)
+        composer.set("smooth", 0)
+        composer.set("temperature", 2)
+        assert composer.step(SIXTEENTH).pitches

@@ -319,7 +319,7 @@ def test_with_real_time_priority_python_does_not_inherit_it(
     run = run_pd(
         patch, tmp_path, batch=False, flags=["-rt"], externals=copied_externals, environment=environment
     )
-    assert [atoms for _, atoms in run.logged("out")] == [["policy", str(os.SCHED_OTHER)]]
+    assert [atoms for _, atoms in run.logged("out")] == [["policy", str(os.SCHED_BATCH)]]
 
 
 def test_it_finds_its_environment_without_any_variable(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 /* The interpreter, on a thread of its own. Nothing in this file runs on Pd's thread but python_start. */
 
+#define _GNU_SOURCE
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
@@ -187,7 +188,12 @@ static void *thread_main(void *unused)
     const char *found;
     PyStatus status;
 
+    struct sched_param priority = {0};
+
     (void)unused;
+    /* a thread of this kind does not push another aside when it is woken: Pd's goes on and Python waits its turn,
+       which it can, working ahead */
+    sched_setscheduler(0, SCHED_BATCH, &priority);
     pthread_cleanup_push(thread_ended, NULL);
     if (Py_IsInitialized()) {   /* another external embeds Python: there is one interpreter per process */
         PyGILState_STATE gil = PyGILState_Ensure();

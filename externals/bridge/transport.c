@@ -43,12 +43,13 @@ static void release_step(object *x)
         send_step(x);
     x->last_step = logical_ms();
     size = handover_release(&x->steps, bytes);
+    if (size) {
+        x->missed = 0;
+        send_messages(x, bytes, size);
+    } else
+        underrun(x);
     if (python_is_running())
-        sem_post(&the_bridge.wake);
-    if (!size)
-        return underrun(x);
-    x->missed = 0;
-    send_messages(x, bytes, size);
+        sem_post(&the_bridge.wake);     /* last: the notes come first */
 }
 
 static void object_tick(object *x)

@@ -286,6 +286,10 @@ def _compose(state: ComposerState) -> ComposerState:
     controls, tokenizer = state.controls, state.bundle.tokenizer
     logits, model = state.bundle.model.step(state.model, state.token)
     logits[list(tokenizer.unmusical)] = -np.inf
+    if not any(
+        state.history
+    ):  # the model may like to rest for bars; the player hears silence without a reason
+        logits[tokenizer.encode(())] = -np.inf
     uniform, gate = np.random.Generator(np.random.Philox(key=state.seed, counter=state.number)).random(2)
     token = sample(
         logits,

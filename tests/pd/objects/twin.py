@@ -36,7 +36,7 @@ class Twin(Object):
 
     @message()
     def policy(self) -> None:
-        """The scheduling policy of Python's thread: 0 is the ordinary one."""
+        """The scheduling policy of Python's thread."""
         self.send(0, "policy", os.sched_getscheduler(0))
 
     @message()
