@@ -80,8 +80,8 @@ class Handover(Generic[State, Prepared]):
         """Let a change act from the next step on.
 
         Raises:
-            Exception: whatever the command raises; then nothing has changed. Or what an earlier one raises that
-                had to act again, on a step that it had not met; then this one has not acted.
+            Exception: whatever the command raises; then nothing has changed. Or what an earlier one raises
+                that had to act again, on a step that it had not met; then this one has not acted.
         """
         self._look()
         self._rewind()
