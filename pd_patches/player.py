@@ -45,6 +45,9 @@ LONGEST = {"record": 1800.0, "midi": 86400.0}
 PATIENCE = 60.0
 """Seconds that Pd may take beyond the length of the music before it is taken for dead."""
 
+DOCTOR = "neuralmidi doctor looks for the cause"
+TROUBLE = re.compile(r"error:|\w+: error |application-specific initialization failed:")
+"""How a line begins that tells of a fault: of Pd, of an object in the patch, of a display that does not answer."""
 GOODBYE = 5.0
 """Seconds for the notes to end and to ring."""
 
@@ -232,7 +235,7 @@ def complaint(lines: Sequence[str]) -> str | None:
     for before, line in pairwise(["", *lines]):
         if "couldn't create" in line:
             return f"{before} {line}"
-        if re.match(r"error:|\w+: error ", line):
+        if TROUBLE.match(line):
             return line.removeprefix("error: ")
     return None
 
@@ -256,9 +259,7 @@ def render(options: argparse.Namespace) -> None:
             tell("\r\033[K")
         why = complaint(lines)
         if why or process.returncode or not all(draft.is_file() for draft in drafts.values()):
-            raise NeuralMIDIError(
-                "rendering", why or " ".join(lines[-1:]) or "Pd died", "neuralmidi doctor looks for the cause"
-            )
+            raise NeuralMIDIError("rendering", why or " ".join(lines[-1:]) or "Pd died", DOCTOR)
         for kind, draft in drafts.items():
             draft.replace(options.files[kind])
     took = time.monotonic() - begin
@@ -299,7 +300,7 @@ def play(options: argparse.Namespace, window: bool) -> None:
     """Play until somebody ends it, or for as many bars as were asked for.
 
     Raises:
-        NeuralMIDIError: the patch could not begin.
+        NeuralMIDIError: the patch could not begin, or Pd died.
     """
     port = _free_port()
     bars = [f"bars {options.bars:.0f}"] if options.bars else []
@@ -316,6 +317,9 @@ def play(options: argparse.Namespace, window: bool) -> None:
             with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as door:
                 door.sendall(b"quit;\n")
                 process.wait(GOODBYE)
+            return
+        if process.wait(GOODBYE):
+            raise NeuralMIDIError("Pd", f"it ended with status {process.returncode}", DOCTOR)
 
 
 def _show(lines: Iterable[str]) -> None:
@@ -328,7 +332,7 @@ def _show(lines: Iterable[str]) -> None:
             print(_listed(int(step[1]), [int(pitch) for pitch in step[2].split()]), flush=True)
         elif why := complaint([before, line]):
             if not begun:
-                raise NeuralMIDIError("playing", why, "neuralmidi doctor looks for the cause")
+                raise NeuralMIDIError("playing", why, DOCTOR)
             tell(line)
         before = line
 

@@ -125,6 +125,12 @@ def test_a_reader_that_has_seen_enough_ends_it() -> None:
         assert not pd.exists()
 
 
+def test_a_pd_that_dies_is_reported() -> None:
+    with playing() as process:
+        os.kill(int(pd_of(process).name), signal.SIGKILL)
+        assert process.wait(10) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
