@@ -47,7 +47,7 @@ PATIENCE = 60.0
 
 DOCTOR = "neuralmidi doctor looks for the cause"
 TROUBLE = re.compile(r"error:|\w+: error |application-specific initialization failed:")
-"""How a line begins that tells of a fault: of Pd, of an object in the patch, of a display that does not answer."""
+"""How a line of Pd, of an object in the patch, or of a missing display begins when all is not well."""
 GOODBYE = 5.0
 """Seconds for the notes to end and to ring."""
 
