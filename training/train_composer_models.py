@@ -41,6 +41,7 @@ from training.proof import (
 )
 from training.tokens import Tokens, build_tokenizer, chord_features, coverage, encode, transpositions
 
+THINNED = "those beyond the vocabulary thinned out until they are in it; see coverage"
 LARGEST = 10 << 20
 """Bytes a model may have: it travels with the patch."""
 
@@ -168,7 +169,7 @@ def _scores(
 
 
 def _rows(data: str, split: str, model: str, scored: Score) -> list[dict[str, Any]]:
-    common = {"data": data, "split": split, "steps": scored.steps, "model": model}
+    common = {"data": data, "split": split, "steps": scored.steps, "model": model, "chords": THINNED}
     return [
         common | {"metric": "nats_per_step", "value": round(scored.nats_per_step, 4), "unit": "nats"},
         common | {"metric": "accuracy", "value": round(scored.accuracy, 4), "unit": "share of steps"},
