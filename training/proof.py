@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from neuralmidi.sampling import sample
 from neuralmidi.step_model import StepModel
-from neuralmidi.tokenizer import ChordTokenizer
+from neuralmidi.tokenizer import Tokenizer
 from numpy.typing import NDArray
 
 from training.dataset import Steps
@@ -174,9 +174,7 @@ def describe_all(pieces: Sequence[Steps]) -> dict[str, float]:
     return mean | {"longest_held": max(row["longest_held"] for row in rows)}
 
 
-def generate(
-    step_model: StepModel, tokenizer: ChordTokenizer, steps: int, temperature: float, seed: int
-) -> Steps:
+def generate(step_model: StepModel, tokenizer: Tokenizer, steps: int, temperature: float, seed: int) -> Steps:
     """Play some steps as the composer does: from ``<start>``, never a token that cannot be played."""
     rng = np.random.default_rng(seed)
     state, token = step_model.initial_state(), tokenizer.start

@@ -1,9 +1,12 @@
 """Makes the MIDI files of the tests: ``python tests/data/make_midi.py``."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import mido
 
+Note = tuple[float, int, float]
+"""Start and length in beats, MIDI pitch in between."""
 TICKS = 480
 ROUND = ((60, 62, 64, 60) * 2, (64, 65, 67, None) * 2, (67, 69, 67, 65, 64, 60) * 2, (60, 55, 60, None) * 2)
 """Frère Jacques (traditional), four phrases; None holds the note before."""
@@ -13,7 +16,8 @@ WALTZ = ((48, (64, 67)), (43, (62, 65, 71)), (43, (62, 65)), (48, (60, 64, 67)))
 
 def round_in_two_voices() -> mido.MidiFile:
     """A canon: the second voice enters after two bars, an octave lower; the tempo changes in the middle."""
-    notes, beat = [], 0.0
+    notes: list[Note] = []
+    beat = 0.0
     for pitches, lengths in zip(ROUND, LENGTHS, strict=True):
         for pitch, length in zip(pitches, lengths, strict=True):
             if pitch is None:
@@ -27,7 +31,9 @@ def round_in_two_voices() -> mido.MidiFile:
 
 def waltz() -> mido.MidiFile:
     """An own waltz in 3/4: a bass, repeated chords above it, a drum on every bar."""
-    bass, chords, drum = [], [], []
+    bass: list[Note] = []
+    chords: list[Note] = []
+    drum: list[Note] = []
     for bar, (low, high) in enumerate(WALTZ * 2):
         bass.append((3 * bar, low, 3))
         chords += [(3 * bar + beat, pitch, 0.5) for beat in (1, 2) for pitch in high]
@@ -36,7 +42,7 @@ def waltz() -> mido.MidiFile:
 
 
 def _file(
-    tracks: list[list[tuple[float, int, float]]],
+    tracks: Sequence[Sequence[Note]],
     tempi: tuple[tuple[int, int], ...],
     meter: int = 4,
     drums: int | None = None,
@@ -56,7 +62,7 @@ def _file(
     return file
 
 
-def _track(timed: list[tuple[float, mido.Message]]) -> mido.MidiTrack:
+def _track(timed: Sequence[tuple[float, mido.Message]]) -> mido.MidiTrack:
     track, now = mido.MidiTrack(), 0
     for beat, message in sorted(timed, key=lambda pair: pair[0]):
         track.append(message.copy(time=round(beat * TICKS) - now))

@@ -44,7 +44,7 @@ def tiny(name: str) -> tuple[bytes, dict[str, object]]:
         return {LOGITS: tf.matmul(memory, module.walk), "state_memory": memory}
 
     shape = (1, len(vocabulary))
-    description = {
+    description: dict[str, object] = {
         "name": name,
         "title": f"{name.capitalize()} (for tests)",
         "tokenizer": {"kind": "chords", "vocabulary": vocabulary},

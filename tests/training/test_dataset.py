@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import mido
@@ -6,7 +7,9 @@ import pytest
 from training.dataset import MOST_STEPS, UnusableFileError, read_composer, read_splits, read_steps
 
 
-def midi_file(path: Path, notes: list[tuple[float, float, int]], channel: int = 0, ticks: int = 480) -> Path:
+def midi_file(
+    path: Path, notes: Sequence[tuple[float, float, int]], channel: int = 0, ticks: int = 480
+) -> Path:
     """Write notes (start and end in beats, pitch), and return the path."""
     file = mido.MidiFile(ticks_per_beat=ticks)
     timed = [(start, "note_on", pitch) for start, _, pitch in notes] + [

@@ -107,4 +107,5 @@ def test_the_tiny_models_of_the_tests_can_be_made_again(data: Path) -> None:
             for file in (tflite, (data / name / "model.tflite").read_bytes())
         )
         for token in range(kept.vocabulary_size):
-            assert np.array_equal(*(each.step(each.initial_state(), token)[0] for each in (made, kept)))
+            logits = [each.step(each.initial_state(), token)[0] for each in (made, kept)]
+            assert np.array_equal(logits[0], logits[1])

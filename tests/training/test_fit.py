@@ -49,12 +49,14 @@ def test_the_same_seed_gives_the_same_concert_and_every_epoch_another() -> None:
 
 
 def test_it_learns_says_so_and_keeps_the_best(tmp_path: Path) -> None:
-    model, said = network(), []
+    model = network()
+    said: list[str] = []
     done = fit(model, [[RING]], [RING], SETTINGS, tmp_path / "run", said.append)
     assert (done.epochs, len(said)) == (3, 3)
     assert "min left" in said[0]
     assert done.nats < 1 < np.log(len(VOCABULARY))
-    again, later = network(), []
+    again = network()
+    later: list[str] = []
     assert fit(again, [[RING]], [RING], SETTINGS, tmp_path / "run", later.append) == done
     assert later == [f"{tmp_path / 'run'}: already trained; remove it to train again"]
     for one, other in zip(model.get_weights(), again.get_weights(), strict=True):

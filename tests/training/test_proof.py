@@ -24,12 +24,13 @@ def test_the_counting_model_is_right_by_hand() -> None:
     assert model._probabilities(()) == pytest.approx([3 / 5, 2 / 5])
     scored = model.score([np.array([0, 1]), np.array([1])])
     assert scored.nats_per_step == pytest.approx(-np.log([3 / 5, 2 / 5, 2 / 5]).mean())
-    assert (scored.accuracy, scored.steps) == (pytest.approx(1 / 3), 3)
+    assert scored.accuracy == pytest.approx(1 / 3)
+    assert scored.steps == 3
 
 
 def test_a_score_is_the_mean_of_what_the_model_says(data: Path) -> None:
     tiny = bundle.load(data / "tiny")
-    ring = np.arange(3, 10)
+    ring = np.arange(3, 10, dtype=np.int32)
     scored = score(tiny.model, tiny.tokenizer.start, [ring, ring])
     assert scored.accuracy == 1
     assert scored.steps == 14
