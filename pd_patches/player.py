@@ -252,7 +252,7 @@ def render(options: argparse.Namespace) -> None:
         drafts = {kind: stack.enter_context(_draft(file)) for kind, file in options.files.items()}
         files = [f"{FILE_MESSAGES[kind]} {escaped(draft)}" for kind, draft in drafts.items()]
         words = spoken([*opening(options), f"bars {bars:.0f}", *files, "start"])
-        flags = ["-batch", "-noprefs", "-noaudio", "-nomidi", "-r", "44100"]
+        flags = ["-batch", "-nrt", "-noprefs", "-noaudio", "-nomidi", "-r", "44100"]
         with pd([*flags, *words, PATCHES / "render.pd"], _seconds(options) + PATIENCE) as process:
             lines = [_watched(line.strip(), bars) for line in process.stderr or ()]
         if sys.stderr.isatty():

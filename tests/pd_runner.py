@@ -119,7 +119,7 @@ def run_pd(
     else:
         file = folder / "test.pd"
         file.write_text(patch.text() if isinstance(patch, Patch) else patch)
-    mode = ["-batch"] if batch else ["-nogui", "-nosound"]
+    mode = ["-batch", "-nrt"] if batch else ["-nogui", "-nosound"]  # -nrt: no watchdog, which would bark
     paths = [f"-path {path}".split(" ", 1) for path in (externals, HELPERS, DATA)]
     command = ["pd", "-noprefs", "-stderr", *mode, *(word for pair in paths for word in pair)]
     command += ["-lib", "neuralmidi", *flags, str(file)]

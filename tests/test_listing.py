@@ -1,7 +1,7 @@
 from hand_models import script
 from neuralmidi.composer import Composer
 from neuralmidi.listing import lines
-from neuralmidi.notes import note_name
+from neuralmidi.notes import NoteEvent, Step, note_name
 
 
 def listed(*chords: str, steps: int, steps_per_beat: int = 4) -> list[str]:
@@ -44,4 +44,5 @@ def test_a_fuller_chord_pushes_its_numbers_on() -> None:
 
 
 def test_a_piece_that_begins_with_a_rest_says_so() -> None:
-    assert listed("", "60", steps=2)[0] == "   1.1.1   rest"
+    silent, sounding = Step(0, (), ()), Step(1, (60,), (NoteEvent("on", 60, 90, 1),))  # as with density 0
+    assert next(lines([silent, sounding], 4)) == "   1.1.1   rest"

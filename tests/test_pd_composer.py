@@ -28,7 +28,8 @@ def offline(steps: int, *, act: dict[int, Callable[[Composer], object]], step_ms
     composer = Composer(bundle.load(DATA / "tiny"))
     notes: Notes = []
     for number in range(steps):
-        act.get(number, lambda _: None)(composer)
+        if number in act:
+            act[number](composer)
         events = composer.step(step_ms).events
         notes += [(number, e.pitch, e.velocity, e.channel) for e in events if e.kind != "vel"]
     return notes
@@ -116,10 +117,10 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("look_ahead", [1, 4, 16])
 def test_a_control_is_heard_at_the_very_next_step(tmp_path: Path, look_ahead: int) -> None:
     patch, box = a_composer()
-    patch.at(0, f"lookahead {look_ahead}, smooth 0, temperature 0.1, tempo 60", box)
+    patch.at(0, f"lookahead {look_ahead}, smooth 0, temperature 0.1, tempo 40", box)
     patch.at(10, "play 1", box)
-    patch.at(2 * 250 + 125, "temperature 2, intensity 1, density 1", box)
-    patch.quit_at(10 * 250)
+    patch.at(2 * 375 + 75, "temperature 2, intensity 1, density 1", box)  # a busy machine may take its time
+    patch.quit_at(10 * 375)
     run = run_pd(patch, tmp_path, batch=False)
     assert run.errors == []
     first = run.logged("step")[0][0]
@@ -132,12 +133,12 @@ def test_a_control_is_heard_at_the_very_next_step(tmp_path: Path, look_ahead: in
         composer.set("temperature", 2)
         composer.set("intensity", 1)
 
-    played = in_steps(run.notes(), first=first, step=2 * STEP)
+    played = in_steps(run.notes(), first=first, step=3 * STEP)
     last = played[-1][0]
-    reference = offline(10, act={0: begin, 3: change}, step_ms=250)
+    reference = offline(10, act={0: begin, 3: change}, step_ms=375)
     assert last >= 7
     assert [n for n in played if n[0] < last] == [n for n in reference if n[0] < last]
-    assert reference != offline(10, act={0: begin}, step_ms=250), "the change must be audible at all"
+    assert reference != offline(10, act={0: begin}, step_ms=375), "the change must be audible at all"
 
 
 def test_composers_are_swapped_in_the_middle_of_a_note(tmp_path: Path) -> None:
