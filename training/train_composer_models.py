@@ -213,7 +213,7 @@ def _sources(options: argparse.Namespace, composer: str, pieces: Sequence[Piece]
             {"file": Path(piece.file).name, "title": row["title"], "by": row["maintainer"]}
         )
     for source in sources.values():
-        source["attribution"] = "Typeset by " + ", ".join(sorted(source["attribution"]))
+        source["attribution"] = "Typeset by " + ", ".join(sorted(source["attribution"] - {""}))
     return list(sources.values())
 
 
