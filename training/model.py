@@ -13,8 +13,8 @@ class ChordLSTM(keras.Model):
 
     A word has two vectors, one to be heard and one to be said. Both are computed from what the chord is made
     of, plus a free part, so that rare chords share what is learnt from frequent ones. Measured on Bach's
-    validation pieces after 250 updates (4096 words, all other chords one word): 2.93 nats per step, free vectors
-    alone 4.26. At export each becomes a plain matrix.
+    validation pieces after 250 updates (4096 words, all other chords one word): 2.93 nats per step, with free
+    vectors alone 4.26. At export each becomes a plain matrix.
 
     Args:
         features: ``[V, F]``, see `training.tokens.chord_features`.
