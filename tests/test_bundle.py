@@ -234,7 +234,7 @@ def test_what_is_written_is_what_is_loaded(tiny: Path, tmp_path: Path) -> None:
     assert sorted(path.name for path in loaded.directory.iterdir()) == ["model.json", "model.tflite"]
 
 
-@pytest.mark.parametrize("name", bundle.available([SHIPPED]))
+@pytest.mark.parametrize("name", ["bach", "joplin"])
 def test_every_shipped_model_loads_and_says_where_it_comes_from(name: str) -> None:
     loaded = bundle.load(bundle.find(name, [SHIPPED]))
     description = loaded.description

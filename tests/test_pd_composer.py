@@ -256,3 +256,18 @@ def test_one_hour_leaves_no_note_behind(tmp_path: Path) -> None:
     assert len(notes) > 50_000
     assert sounding_after((0, *note) for note in notes) == set()  # type: ignore[misc]
     assert "underrun" not in run.output
+
+
+@pytest.mark.parametrize("name", ["bach", "joplin"])
+def test_a_shipped_composer_plays_by_its_name(tmp_path: Path, name: str) -> None:
+    patch, box = a_composer(f"composer {name}")
+    patch.at(0, "seed 1, play 1", box)
+    patch.at(8 * 2000, "play 0", box)
+    patch.quit_at(8 * 2000 + 1)
+    run = run_pd(patch, tmp_path)
+    assert run.errors == []
+    assert run.logged("status") == [(0, ["ready", name])]
+    notes = run.notes()
+    assert sounding_after(notes) == set()
+    assert len([1 for *_, velocity, _ in notes if velocity]) >= 8 * 2, "two notes a bar at least"
+    assert len({pitch for _, pitch, *_ in notes}) >= 8, "more than one chord"

@@ -166,9 +166,10 @@ def test_an_object_without_a_model_waits_for_one(tmp_path: Path) -> None:
     patch.at(2000, "play 0", box)
     patch.quit_at(2001)
     run = run_pd(patch, tmp_path, batch=False)
-    assert "composer: model 'nobody': not found; there are: tiny, tiny2" in "".join(run.errors)
-    assert "composer: play: no model is loaded / send `composer` and one of tiny, tiny2" in "".join(
-        run.errors
+    assert "composer: model 'nobody': not found; there are: bach, joplin, tiny, tiny2" in "".join(run.errors)
+    assert (
+        "composer: play: no model is loaded / send `composer` and one of bach, joplin, tiny, tiny2"
+        in "".join(run.errors)
     )
     assert ["ready", "tiny"] in [atoms for _, atoms in run.logged("status")]
     info = {atoms[1]: atoms[2] for _, atoms in run.logged("status") if atoms[0] == "info"}

@@ -56,6 +56,11 @@ bool handover_accept(handover *h, uint64_t number, uint64_t previous, const void
     return kept >= 0 && fits;
 }
 
+size_t handover_next(const handover *h)
+{
+    return h->count ? h->steps[h->first].size : 0;
+}
+
 size_t handover_release(handover *h, void *bytes)
 {
     handover_step *step = nth(h, 0);

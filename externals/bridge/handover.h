@@ -42,7 +42,10 @@ void handover_free(handover *h);
 /* Takes in a step; false when it is stale or does not fit. */
 bool handover_accept(handover *h, uint64_t number, uint64_t previous, const void *bytes, size_t size);
 
-/* Copies the next step into `bytes` (HANDOVER_STEP_BYTES long) and releases it; its size, or 0 when none is ready. */
+/* The size of the next step, or 0 when none is ready. */
+size_t handover_next(const handover *h);
+
+/* Copies the next step into `bytes`, handover_next() long, and releases it; its size, or 0 when none is ready. */
 size_t handover_release(handover *h, void *bytes);
 
 /* Forgets every prepared step: after a failure nothing that was prepared may sound. */

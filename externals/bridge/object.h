@@ -40,8 +40,29 @@ struct object {
     double tempo, steps_per_beat;
     double last_step;       /* logical time in ms; the next one is due step_ms later */
     unsigned missed;        /* steps in a row that were not ready */
+    bool failed;            /* a step has failed, and the reason has been said */
     double last_complaint;
 };
+
+/* Room for a moment: small on the stack, since Pd lets a feedback cord go a thousand levels deep, large from the heap. */
+typedef struct scratch {
+    size_t size;
+    void *large;
+    _Alignas(8) uint8_t small[1024];
+} scratch;
+
+static inline void *scratch_take(scratch *s, size_t size)
+{
+    s->size = size;
+    s->large = size > sizeof s->small ? getbytes(size) : NULL;
+    return s->large ? s->large : s->small;
+}
+
+static inline void scratch_give(scratch *s)
+{
+    if (s->large)
+        freebytes(s->large, s->size);
+}
 
 /* --- objects.c --- */
 

@@ -63,10 +63,13 @@ static void proxy_message(proxy *p, t_symbol *selector, int argc, t_atom *argv)
 /* Python's thread is gone for good: end what sounds and say why, on every object. */
 static void bury(object *x)
 {
+    uint32_t number = x->number;
+
     x->buried = true;
     handover_clear(&x->steps);
     end_notes(x);
-    object_error(x, "Python has stopped: %s", the_bridge.reason);
+    if (object_numbered(number))
+        object_error(x, "Python has stopped: %s", the_bridge.reason);
 }
 
 static void poll(void *unused)
@@ -77,11 +80,10 @@ static void poll(void *unused)
     (void)unused;
     poll_results();
     for (i = 0; i < objects_end; i++) {
-        object *x = objects[i];
-        if (x && x->dropped)
-            report_dropped(x);
-        if (x && is_dead && !x->buried)
-            bury(x);
+        if (objects[i] && objects[i]->dropped)
+            report_dropped(objects[i]);
+        if (is_dead && objects[i] && !objects[i]->buried)   /* looked up again: a report may lead to a deletion */
+            bury(objects[i]);
     }
     if (objects_end)
         clock_delay(poll_clock, POLL_SAMPLES);

@@ -62,6 +62,17 @@ bool wait_for_answer(void)
     return true;
 }
 
+/* Python is to prepare ahead again, when it has come back to itself. */
+static void send_sync_off(object *x)
+{
+    request *r = reserve_request(x, REQUEST_MESSAGE, "sync", 1);
+
+    if (!r)
+        return;
+    r->atoms[0] = (request_atom){.number = 0};
+    commit_request();
+}
+
 static void synchronize(object *x)
 {
     if (wait_for_answer()) {
@@ -70,6 +81,7 @@ static void synchronize(object *x)
         return;
     }
     x->sync = false;
+    send_sync_off(x);
     object_error(x, "sync: Python has not answered for %d s / sync is off now", ANSWER_SECONDS);
 }
 

@@ -6,7 +6,6 @@
 #include "object.h"
 
 #define RECORDS_PER_POLL 256    /* Pd's thread never works off more at one time */
-#define ATOMS 4096
 
 static void send_note(object *x, int pitch, int velocity, int channel)
 {
@@ -20,6 +19,7 @@ static void send_note(object *x, int pitch, int velocity, int channel)
 
 void end_notes(object *x)
 {
+    uint32_t number = x->number;
     int channel, pitch;
 
     for (channel = 1; channel <= CHANNELS; channel++)
@@ -27,13 +27,18 @@ void end_notes(object *x)
             if (notes_sounds(&x->notes, channel, pitch)) {
                 notes_follow(&x->notes, pitch, 0, channel);
                 send_note(x, pitch, 0, channel);
+                if (!object_numbered(number))
+                    return;
             }
 }
 
 void silence(object *x)
 {
+    uint32_t number = x->number;
+
     end_notes(x);
-    send_plain(x, REQUEST_SILENCED);
+    if (object_numbered(number))
+        send_plain(x, REQUEST_SILENCED);
 }
 
 /* False for a list that is a note and need not be sent. */
@@ -45,53 +50,90 @@ static bool follow_note(object *x, unsigned outlet, const t_symbol *selector, in
         (int)atom_getfloat(&argv[2]));
 }
 
-/* Sends the messages of a record out of the outlets. */
+/* Reads the atoms of a message that lie at `bytes`; returns where they end. */
+static const uint8_t *read_atoms(t_atom *atoms, uint32_t count, const uint8_t *bytes)
+{
+    uint32_t i;
+
+    for (i = 0; i < count; i++) {
+        const result_atom *a = (const result_atom *)bytes;
+        bytes += sizeof *a + a->symbol_size;
+        if (a->symbol_size)
+            SETSYMBOL(&atoms[i], gensym((const char *)(a + 1)));
+        else
+            SETFLOAT(&atoms[i], (t_float)a->number);
+    }
+    return bytes;
+}
+
+/* Sends one message; returns where it ends. */
+static const uint8_t *send_one(object *x, const uint8_t *bytes)
+{
+    const result_message *m = (const result_message *)bytes;
+    t_symbol *selector = gensym((const char *)(m + 1));
+    scratch room;
+    t_atom *atoms = scratch_take(&room, m->count * sizeof *atoms);
+
+    bytes = read_atoms(atoms, m->count, bytes + sizeof *m + m->selector_size);
+    if (m->outlet < (uint32_t)x->klass->outlets && follow_note(x, m->outlet, selector, (int)m->count, atoms))
+        outlet_anything(x->outlets[m->outlet], selector, (int)m->count, atoms);
+    scratch_give(&room);
+    return bytes;
+}
+
 void send_messages(object *x, const uint8_t *bytes, size_t size)
 {
-    static t_atom scratch[ATOMS];
-    static bool scratch_taken;
-    t_atom small[8], *atoms;
     const uint8_t *end = bytes + size;
-    uint32_t number = x->number, i;
+    uint32_t number = x->number;
 
-    while (bytes < end) {
-        const result_message *m = (const result_message *)bytes;
-        t_symbol *selector = gensym((const char *)(m + 1));
-        bool is_small = m->count <= 8;
+    while (bytes < end && object_numbered(number))  /* a message may lead to the object's deletion */
+        bytes = send_one(x, bytes);
+}
 
-        bytes += sizeof *m + m->selector_size;
-        if (!is_small && scratch_taken)     /* a long message that led to another long one */
-            atoms = getbytes(m->count * sizeof *atoms);
-        else
-            atoms = is_small ? small : scratch;
-        for (i = 0; i < m->count; i++) {
-            const result_atom *a = (const result_atom *)bytes;
-            bytes += sizeof *a + a->symbol_size;
-            if (a->symbol_size)
-                SETSYMBOL(&atoms[i], gensym((const char *)(a + 1)));
-            else
-                SETFLOAT(&atoms[i], (t_float)a->number);
-        }
-        if (m->outlet < (uint32_t)x->klass->outlets
-            && follow_note(x, m->outlet, selector, (int)m->count, atoms)) {
-            bool took = atoms == scratch;
-            if (took)
-                scratch_taken = true;
-            outlet_anything(x->outlets[m->outlet], selector, (int)m->count, atoms);
-            if (took)
-                scratch_taken = false;
-        }
-        if (atoms != small && atoms != scratch)
-            freebytes(atoms, m->count * sizeof *atoms);
-        if (object_numbered(number) != x)     /* the message led to the object's deletion */
-            return;
+/* Copied off the ring: the messages may lead to another look at it before they are all sent. */
+static void take_messages(object *x, const result *r)
+{
+    scratch copy;
+    size_t size = r->size;
+    uint8_t *bytes = scratch_take(&copy, size);
+
+    memcpy(bytes, r->payload, size);
+    ring_pop(&the_bridge.results);
+    send_messages(x, bytes, size);
+    scratch_give(&copy);
+}
+
+static void take_error(object *x, const result *r)
+{
+    scratch copy;
+    size_t size = r->size;
+    bool has_failed = r->kind == RESULT_FAILED;
+    uint32_t number = x->number;
+    char *complaint = (char *)scratch_take(&copy, size);
+
+    memcpy(complaint, r->payload, size);
+    ring_pop(&the_bridge.results);
+    if (has_failed) {
+        x->failed = true;
+        handover_clear(&x->steps);
+        silence(x);
     }
+    if (object_numbered(number))
+        object_complain(x, complaint);
+    scratch_give(&copy);
+}
+
+static void take_step(object *x, const result *r)
+{
+    if (handover_accept(&x->steps, r->number, r->previous, r->payload, r->size))
+        x->failed = false;
+    ring_pop(&the_bridge.results);
+    transport_start_if_waiting(x);
 }
 
 static void take_result(const result *r)
 {
     object *x = object_numbered(r->object);
-    uint8_t payload[HANDOVER_STEP_BYTES];
 
     if (r->object == 0)     /* of the bridge itself */
         pd_error(NULL, "%s", (const char *)r->payload);
@@ -99,39 +141,12 @@ static void take_result(const result *r)
         return ring_pop(&the_bridge.results);
     switch (r->kind) {
     case RESULT_STEP:
-        handover_accept(&x->steps, r->number, r->previous, r->payload, r->size);
-        ring_pop(&the_bridge.results);
-        return transport_start_if_waiting(x);
+        return take_step(x, r);
     case RESULT_MESSAGES:
-        /* copied: the messages may lead to another look at the ring, before they are all sent */
-        if (r->size <= sizeof payload) {
-            size_t size = r->size;
-            memcpy(payload, r->payload, size);
-            ring_pop(&the_bridge.results);
-            return send_messages(x, payload, size);
-        } else {
-            size_t size = r->size;
-            uint8_t *large = getbytes(size);
-            memcpy(large, r->payload, size);
-            ring_pop(&the_bridge.results);
-            send_messages(x, large, size);
-            return freebytes(large, size);
-        }
+        return take_messages(x, r);
+    case RESULT_ERROR:
     case RESULT_FAILED:
-    case RESULT_ERROR: {
-        /* popped first: the notes that end may lead to another look at the ring */
-        bool has_failed = r->kind == RESULT_FAILED;
-        char complaint[REASON];
-        snprintf(complaint, sizeof complaint, "%s", (const char *)r->payload);
-        ring_pop(&the_bridge.results);
-        if (has_failed) {
-            handover_clear(&x->steps);
-            silence(x);
-        }
-        return object_complain(x, complaint);
-    }
-    default:
-        ring_pop(&the_bridge.results);
+        return take_error(x, r);
     }
 }
 

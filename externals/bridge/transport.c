@@ -20,33 +20,45 @@ static void publish_step_ms(object *x, double ms)
 static void underrun(object *x)
 {
     t_atom count;
+    uint32_t number = x->number;
 
-    SETFLOAT(&count, (t_float)(atomic_fetch_add(&port_of(x->number)->underruns, 1) + 1));
+    SETFLOAT(&count, (t_float)(atomic_fetch_add(&port_of(number)->underruns, 1) + 1));
     if (++x->missed == 2)   /* one step late is a longer note; two are a stuck one */
         silence(x);
-    if (x->klass->status_outlet >= 0)
+    if (object_numbered(number) && x->klass->status_outlet >= 0)
         outlet_anything(x->outlets[x->klass->status_outlet], gensym("underrun"), 1, &count);
-    if (logical_ms() - x->last_complaint < 1000)
+    if (!object_numbered(number) || x->failed || logical_ms() - x->last_complaint < 1000)
         return;
     x->last_complaint = logical_ms();
     pd_error(x, "%s: underrun: no step was ready: no model is loaded yet, or Python is stuck or slower than the steps "
         "/ send `info`, a slower tempo, or a larger `lookahead`", x->klass->name);
 }
 
+static void sound_step(object *x, size_t size)
+{
+    scratch copy;
+    uint8_t *bytes = scratch_take(&copy, size);     /* what it leads to may bring new steps into its place */
+
+    handover_release(&x->steps, bytes);
+    x->missed = 0;
+    send_messages(x, bytes, size);
+    scratch_give(&copy);
+}
+
 static void release_step(object *x)
 {
-    uint8_t bytes[HANDOVER_STEP_BYTES];
+    uint32_t number = x->number;
     size_t size;
 
     poll_results();     /* what has just been prepared is newer than what lies here */
-    if (x->sync)
+    if (object_numbered(number) && x->sync)
         send_step(x);
+    if (!object_numbered(number))   /* what came in has led to its deletion */
+        return;
     x->last_step = logical_ms();
-    size = handover_release(&x->steps, bytes);
-    if (size) {
-        x->missed = 0;
-        send_messages(x, bytes, size);
-    } else
+    if ((size = handover_next(&x->steps)))
+        sound_step(x, size);
+    else
         underrun(x);
     if (python_is_running())
         sem_post(&the_bridge.wake);     /* last: the notes come first */
@@ -56,6 +68,14 @@ static void object_tick(object *x)
 {
     clock_delay(x->clock, step_ms(x));
     release_step(x);
+}
+
+void transport_start_if_waiting(object *x)
+{
+    if (!x->waiting)
+        return;
+    x->waiting = false;
+    object_tick(x);
 }
 
 static void object_bang(object *x)
@@ -110,6 +130,8 @@ static void set_steps(object *x, double per_beat)
 static void set_sync(object *x, double on)
 {
     x->sync = on != 0;
+    if (x->sync)    /* from now on nothing is prepared unasked */
+        transport_start_if_waiting(x);
 }
 
 static const struct control {
@@ -159,14 +181,6 @@ bool transport_takes(object *x, t_symbol *selector, int argc, const t_atom *argv
             return false;
         }
     return false;
-}
-
-void transport_start_if_waiting(object *x)
-{
-    if (!x->waiting)
-        return;
-    x->waiting = false;
-    object_tick(x);
 }
 
 void transport_init(object *x)

@@ -43,6 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except NeuralMIDIError as error:
         print(f"neuralmidi: {error}", file=sys.stderr)
         return 2
+    except ImportError as error:
+        print(
+            f"neuralmidi: {error} / start pd_patches/play once, which installs what is missing",
+            file=sys.stderr,
+        )
+        return 2
     except KeyboardInterrupt:
         return 130
     except OSError as error:

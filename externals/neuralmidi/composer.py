@@ -285,11 +285,7 @@ def _compose(state: ComposerState) -> ComposerState:
     """Let the model play. Both draws follow from the seed and the step number, so no generator is kept."""
     controls, tokenizer = state.controls, state.bundle.tokenizer
     logits, model = state.bundle.model.step(state.model, state.token)
-    logits[list(tokenizer.unmusical)] = -np.inf
-    if not any(
-        state.history
-    ):  # the model may like to rest for bars; the player hears silence without a reason
-        logits[tokenizer.encode(())] = -np.inf
+    logits[_unplayable(state)] = -np.inf
     uniform, gate = np.random.Generator(np.random.Philox(key=state.seed, counter=state.number)).random(2)
     token = sample(
         logits,
@@ -302,6 +298,16 @@ def _compose(state: ComposerState) -> ComposerState:
     voiced, gated = _admit(chord, state, opens=gate < controls["density"].value)
     history = _remember(state.history, chord)
     return replace(state, model=model, token=token, voiced=voiced, gated=gated, history=history, rests=0)
+
+
+def _unplayable(state: ComposerState) -> list[int]:
+    """Return the tokens that shall not be drawn now.
+
+    A rest is one of them at the beginning and after `MEMORY` silent steps: models like to wait there for
+    bars, and the player hears silence without a reason.
+    """
+    tokenizer = state.bundle.tokenizer
+    return [*tokenizer.unmusical, *(() if any(state.history) else (tokenizer.encode(()),))]
 
 
 def _admit(

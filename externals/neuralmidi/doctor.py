@@ -118,7 +118,7 @@ def _models() -> Iterator[Finding]:
             with quiet():
                 title = bundle.load(bundle.find(name, folders)).title
             yield Finding(subject, title)
-        except NeuralMIDIError as error:
+        except (NeuralMIDIError, ImportError) as error:
             yield Finding(subject, None, str(error))
 
 

@@ -12,8 +12,10 @@ import pkgutil
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from time import monotonic
+from typing import Any, ClassVar, Generic, TypeVar
 
 import _neuralmidi as bridge  # exists only inside Pd
 
@@ -32,6 +34,9 @@ SEPARATOR = "\x1f"
 
 SWITCH_INTERVAL = 0.0005
 """Seconds until a busy Python thread gives way to this one: Python's own 5 ms would be heard."""
+
+LONG = 0.005
+"""Seconds: after a request that took longer, as to load a model does, the others prepare before the next."""
 
 LOOK_AHEAD = Control("lookahead", 1, bridge.HANDOVER_LOOKAHEAD, 4, "steps that are kept ready", whole=True)
 
@@ -113,15 +118,16 @@ class Object:
 
     def send(self, outlet: int, selector: str, *atoms: Atom) -> None:
         """Send a message out of an outlet, at the next moment that Pd looks."""
-        bridge.send(self.number, [(outlet, selector, atoms)])
+        words = [_printable(atom) if isinstance(atom, str) else atom for atom in atoms]
+        bridge.send(self.number, [(outlet, selector, words)])
 
     def error(self, text: str) -> None:
         """Report an error on the object's box and out of its status outlet."""
-        bridge.error(self.number, f"{self.name}: {text}")
+        bridge.error(self.number, _printable(f"{self.name}: {text}"))
 
     def failed(self, text: str) -> None:
         """Report an error after which nothing that the object has prepared may sound."""
-        bridge.failed(self.number, f"{self.name}: {text}")
+        bridge.failed(self.number, _printable(f"{self.name}: {text}"))
 
     def _method(self, inlet: int, selector: str) -> tuple[Callable[..., None], tuple[Control, ...]]:
         try:
@@ -134,6 +140,11 @@ class Object:
 
     def _of_the_bridge(self) -> set[str]:
         return {"bang", "panic"} if self.stepped else set()
+
+
+def _printable(text: str) -> str:
+    """A file's name may hold bytes that are no text."""
+    return text.encode(errors="replace").decode()
 
 
 def _takes(method: Callable[..., None]) -> int | None:
@@ -163,7 +174,9 @@ class SteppedObject(Object, Generic[State, Prepared]):
         self.has_failed = False
 
     def perform(self, performer: Performer[State, Prepared]) -> None:
-        """From now on this is who composes the steps."""
+        """Name who composes the steps. Once: another one takes over within it, by a `command`."""
+        if self.handover is not None:
+            raise RuntimeError(f"{self.name}: perform() is called once")
         self.handover = Handover(performer, self._view, self._hand_over, self.look_ahead)
         self.has_failed = False
 
@@ -189,8 +202,9 @@ class SteppedObject(Object, Generic[State, Prepared]):
 
     @message(selector="play")
     def hear_of_play(self, on: float) -> None:
-        """The bridge has started or stopped to play."""
+        """The bridge has started or stopped to play. To start is to try again what has failed."""
         self.playing = bool(on)
+        self.has_failed = self.has_failed and not self.playing
 
     @message(selector="sync")
     def hear_of_sync(self, on: float) -> None:
@@ -229,11 +243,15 @@ class SteppedObject(Object, Generic[State, Prepared]):
         except bridge.Gone:  # deleted in Pd; the request that says so is on its way
             return False
         except Exception as error:
-            self.has_failed = True
-            if self.handover is not None:
-                self.handover.rewind()
-            self.failed(f"the step failed: {said(error)}")
+            self._give_up(error)
             return False
+
+    def _give_up(self, error: Exception) -> None:
+        self.has_failed = True
+        self.failed(f"the step failed: {said(error)}")
+        if self.handover is not None:
+            with suppress(Exception):  # it looks at Pd again, and may find the object gone
+                self.handover.rewind()
 
     @property
     def step_ms(self) -> float:
@@ -286,18 +304,29 @@ class Server:
 
     def answer(self, requests: Sequence[bridge.Request]) -> None:
         """Deal with requests, oldest first; each is answered for, whatever comes of it."""
-        for kind, number, inlet, time, selector, atoms in requests:
-            self._deal_with(kind, number, inlet, time, selector, atoms)
+        for request in requests:
+            begin = monotonic()
+            self._deal_with(*request)
+            if monotonic() - begin > LONG:
+                self._prepare_one_each(self._stepped())
         bridge.answered(len(requests))
 
     def prepare_a_round(self) -> Sequence[bridge.Request]:
         """Prepare steps, one for each object in turn, until all are ready or requests come in: those."""
-        stepped = [o for o in self._objects.values() if isinstance(o, SteppedObject)]
+        stepped = self._stepped()
         while stepped:
-            stepped = [o for o in stepped if o.prepare()]
+            stepped = self._prepare_one_each(stepped)
             if requests := bridge.poll():
                 return requests
-        return ()
+        return bridge.poll()  # there may be more than the last call could take in
+
+    def _stepped(self) -> list[SteppedObject[Any, Any]]:
+        return [o for o in self._objects.values() if isinstance(o, SteppedObject)]
+
+    @staticmethod
+    def _prepare_one_each(stepped: list[SteppedObject[Any, Any]]) -> list[SteppedObject[Any, Any]]:
+        """Prepare a step of each; returns those that needed it."""
+        return [o for o in stepped if o.prepare()]
 
     def _deal_with(
         self, kind: int, number: int, inlet: int, time: float, selector: str, atoms: Sequence[Atom]
@@ -325,7 +354,11 @@ class Server:
     def _new(self, number: int, time: float, name: str, atoms: Sequence[Atom], sync: bool) -> None:
         place = list(atoms).index(SEPARATOR)
         folders = [Path(str(folder)) for folder in atoms[place + 1 :]]
-        subject = self._classes[name](number, folders, time)
+        try:
+            subject = self._classes[name](number, folders, time)
+        except Exception as error:
+            bridge.error(number, _printable(f"{name}: {said(error)}"))
+            return
         subject.sync = sync
         self._objects[number] = subject
         try:

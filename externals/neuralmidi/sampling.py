@@ -9,7 +9,7 @@ from .errors import NeuralMIDIError
 def sample(
     logits: NDArray[np.float32], *, temperature: float, top_k: int = 0, top_p: float = 1.0, uniform: float
 ) -> int:
-    """Draw a token; a pure function, so that the same numbers give the same note on every machine.
+    """Draw a token; a pure function, so that the same numbers give the same note.
 
     Temperature comes first, then top-k, then top-p. Both are cuts by value: tokens exactly as likely as the
     last one kept are kept too, so the result does not depend on how a sort breaks ties.

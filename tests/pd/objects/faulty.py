@@ -28,6 +28,12 @@ def stumble() -> None:
     raise ZeroDivisionError("the score is empty")
 
 
+def doze_and_stumble() -> None:
+    """An error that takes its time."""
+    time.sleep(0.3)
+    stumble()
+
+
 def spin() -> None:
     """An endless loop."""
     while True:
@@ -43,6 +49,8 @@ ACCIDENTS: dict[str, Callable[[], object]] = {
     "stumble": stumble,
     "spin": spin,
     "doze": lambda: time.sleep(0.4),
+    "doze_and_stumble": doze_and_stumble,
+    "nap": lambda: time.sleep(10.5),
     "sleep": lambda: time.sleep(60),
     "leave": sys.exit,
     "kill": leave_thread,
@@ -74,8 +82,11 @@ class Faulty(SteppedObject[int, int]):
 
     @message()
     def now(self, kind: str) -> None:
-        """It happens at once."""
-        ACCIDENTS[kind]()
+        """It happens at once. ``repair_quietly`` is no command: what has failed stays failed."""
+        if kind == "repair_quietly":
+            self.scale.accident = lambda: None
+        else:
+            ACCIDENTS[kind]()
 
     def silenced(self) -> None:
         """As with [composer], this is a change like any other."""
