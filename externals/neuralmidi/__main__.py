@@ -2,8 +2,10 @@
 
 import argparse
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -37,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0 well, 1 if the doctor misses something, 2 for an error: one line on stderr.
     """
     try:
-        status = _run(arguments)
+        with _ctrl_c_ends():
+            status = _run(arguments)
         sys.stdout.flush()
         return status
     except NeuralMIDIError as error:
@@ -49,8 +52,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    except KeyboardInterrupt:
-        return 130
     except OSError as error:
         # Python writes what is left in stdout once more when it ends, and would complain then.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -105,6 +106,19 @@ def _number(text: str) -> float | str:
         return float(text)
     except ValueError:
         return text
+
+
+@contextmanager
+def _ctrl_c_ends() -> Iterator[None]:
+    """Let Ctrl-C end the process at once, without a word.
+
+    The exception that Python would raise may get lost in a C library that is just being loaded.
+    """
+    before = signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _list_models() -> None:

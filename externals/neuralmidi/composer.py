@@ -113,7 +113,7 @@ class Composer:
         NeuralMIDIError: a number out of range.
     """
 
-    def __init__(self, bundle: Score, seed: int = 0, channel: int = 1) -> None:
+    def __init__(self, bundle: Score, seed: float = SEED.default, channel: int = 1) -> None:
         controls = {name: Glide.at(control.default) for name, control in CONTROLS.items()}
         controls["channel"] = Glide.at(check("channel", channel))
         self.state = ComposerState(
