@@ -13,6 +13,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from time import monotonic
 from typing import Any, ClassVar, Generic, TypeVar
@@ -112,9 +113,9 @@ class Object:
         """
         method, arguments = self._method(inlet, selector)
         if not arguments:
-            return method(*atoms[: _takes(method)])
+            return method(self, *atoms[: _takes(method)])
         checked = [a.check(atoms[i] if i < len(atoms) else None) for i, a in enumerate(arguments)]
-        return method(*checked)
+        return method(self, *checked)
 
     def send(self, outlet: int, selector: str, *atoms: Atom) -> None:
         """Send a message out of an outlet, at the next moment that Pd looks."""
@@ -136,7 +137,7 @@ class Object:
             known = sorted({word for place, word in self.messages if place == inlet} | self._of_the_bridge())
             remedy = f"use one of {', '.join(known)}"
             raise NeuralMIDIError(selector, "there is no such message", remedy) from None
-        return getattr(self, name), arguments
+        return getattr(type(self), name), arguments
 
     def _of_the_bridge(self) -> set[str]:
         return {"bang", "panic"} if self.stepped else set()
@@ -147,10 +148,11 @@ def _printable(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
+@cache
 def _takes(method: Callable[..., None]) -> int | None:
     """How many atoms a method takes; None: all. What comes beyond is ignored, as Pd's own objects do."""
     parameters = inspect.signature(method).parameters.values()
-    return None if any(p.kind is p.VAR_POSITIONAL for p in parameters) else len(parameters)
+    return None if any(p.kind is p.VAR_POSITIONAL for p in parameters) else len(parameters) - 1
 
 
 State = TypeVar("State")
