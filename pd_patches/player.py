@@ -24,7 +24,6 @@ from math import log10
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Timer
-from typing import NoReturn
 
 PATCHES = Path(__file__).resolve().parent
 sys.path.insert(0, str(PATCHES.parent / "externals"))
@@ -34,6 +33,7 @@ from neuralmidi.controls import BARS, CONTROLS, SEED, TEMPO  # noqa: E402
 from neuralmidi.doctor import display, sound_card  # noqa: E402
 from neuralmidi.errors import NeuralMIDIError  # noqa: E402
 from neuralmidi.notes import note_name  # noqa: E402
+from neuralmidi.options import Options, number  # noqa: E402
 
 MODELS = PATCHES.parent / "tflite_models"
 STEPS_PER_BEAT = 4
@@ -70,37 +70,25 @@ Played live, it goes on until Ctrl-C unless --bars is given, and starts from ano
 --seed is given. A rendered file is the same, byte by byte, for the same options."""
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise NeuralMIDIError("command line", message, "play --help shows what there is")
-
-
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The options of the command line: numbers checked, None where not given; files as absolute paths.
 
     Raises:
         NeuralMIDIError: a value is not legal, or there is no such composer.
     """
-    parser = _Parser(
-        prog="play",
-        description=DESCRIPTION,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Options("play", DESCRIPTION, EXAMPLES)
     names = composers()
     parser.add_argument(
         "--composer", metavar="NAME", default="bach", help=f"{', '.join(names)}; default bach"
     )
     for option in OPTIONS:
-        meaning = f"{option.meaning}; {option.low} to {option.high}, default {option.default}"
-        parser.add_argument(f"--{option.name}", metavar="N" if option.whole else "X", help=meaning)
+        parser.add_control(option)
     parser.add_argument("--record", metavar="FILE.wav", type=Path, help="render the sound into this file")
     parser.add_argument("--midi", metavar="FILE.mid", type=Path, help="render the notes into this file")
     options = parser.parse_args(arguments)
     for option in OPTIONS:
         if (text := getattr(options, option.name)) is not None:
-            setattr(options, option.name, option.check(_number(text)))
+            setattr(options, option.name, option.check(number(text)))
     if options.seed is None:
         options.seed = SEED.default if options.record or options.midi else random.randrange(1, 10_000)
     options.composer = find_composer(options.composer)
@@ -148,13 +136,6 @@ def _seconds(options: argparse.Namespace) -> float:
     """How long the music lasts."""
     bars, tempo = options.bars or BARS.default, options.tempo or TEMPO.default
     return float(bars * STEPS_PER_BAR / STEPS_PER_BEAT * 60 / tempo)
-
-
-def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
 
 
 def composers() -> list[str]:

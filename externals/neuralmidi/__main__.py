@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
 
 from .controls import BARS, CONTROLS, SEED, TEMPO
 from .errors import NeuralMIDIError
+from .options import Options, number
 from .quiet import quiet
 
 # Nothing that needs a package is imported up here: the doctor must run where one is missing.
@@ -74,38 +74,13 @@ def _run(arguments: Sequence[str] | None) -> int:
     return 0
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise NeuralMIDIError("command line", message, "neuralmidi --help shows what there is")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="neuralmidi",
-        description=DESCRIPTION,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def _parser() -> Options:
+    parser = Options("neuralmidi", DESCRIPTION, EXAMPLES)
     parser.add_argument("composer", help="name or folder of a model; or `models`, or `doctor`")
     for control in (BARS, SEED, TEMPO, *(CONTROLS[name] for name in OFFLINE)):
-        parser.add_argument(
-            f"--{control.name.replace('_', '-')}",
-            metavar="N" if control.whole else "X",
-            default=control.default,
-            type=_number,
-            help=f"{control.meaning}; {control.low} to {control.high}, default {control.default}",
-        )
+        parser.add_control(control, default=control.default, type=number)
     parser.add_argument("--midi", metavar="FILE", type=Path, help="write the notes into a MIDI file, too")
     return parser
-
-
-def _number(text: str) -> float | str:
-    """A number; any other text goes on as it is, for the control to say what is wrong with it."""
-    try:
-        return float(text)
-    except ValueError:
-        return text
 
 
 @contextmanager

@@ -19,7 +19,7 @@ def _control(name: str) -> Callable[["ComposerObject", float], None]:
 
     @message(CONTROLS[name], selector=name)
     def turn(self: "ComposerObject", value: float) -> None:
-        self.turn(name, value)
+        self.turn(name, lambda performer: performer.set(name, value))
 
     return turn
 
@@ -39,7 +39,7 @@ class ComposerObject(SteppedObject[ComposerState, Step]):
     def __init__(self, number: int, folders: Sequence[Path], time: float) -> None:
         super().__init__(number, folders, time)
         self.performer: Composer | None = None
-        self.settings: dict[str, float] = {}  # turned before there was a model
+        self.settings: dict[str, Callable[[Composer], None]] = {}  # turned before there was a model
         self.heard_at, self.heard_after = time, 0  # when the last live note came, and after which step
 
     def start(self, *atoms: Atom) -> None:
@@ -72,11 +72,7 @@ class ComposerObject(SteppedObject[ComposerState, Step]):
     @message(SEED)
     def seed(self, number: float) -> None:
         """Draw from another seed: the same seed gives the same notes."""
-        if self.performer is None:
-            self.settings["seed"] = number
-        else:
-            performer = self.performer
-            self.command(lambda: performer.seed(number))
+        self.turn("seed", lambda performer: performer.seed(number))
 
     @message()
     def reset(self) -> None:
@@ -127,19 +123,19 @@ class ComposerObject(SteppedObject[ComposerState, Step]):
         for event in prepared.events:
             yield _event_message(event)
 
+    def turn(self, name: str, act: Callable[[Composer], None]) -> None:
+        """Let a setting act on the composer; one that is turned before there is a model waits for it."""
+        performer = self.performer
+        if performer is None:
+            self.settings[name] = act
+        else:
+            self.command(lambda: act(performer))
+
     def _begin(self, first: bundle.Bundle) -> None:
         self.performer = Composer(first)
-        for name, value in self.settings.items():
-            self.performer.seed(value) if name == "seed" else self.performer.set(name, value)
+        for act in self.settings.values():
+            act(self.performer)
         self.perform(self.performer)
-
-    def turn(self, control: str, value: float) -> None:
-        """Turn a control; one that is turned before there is a model waits for it."""
-        if self.performer is None:
-            self.settings[control] = value
-        else:
-            performer = self.performer
-            self.command(lambda: performer.set(control, value))
 
     def _performer(self, wish: str) -> Composer:
         if self.performer is None:
