@@ -3,10 +3,11 @@
 import os
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
-from pd_runner import EXTERNALS, HELPERS
+from pd_runner import EXTERNALS, HELPERS, RunPd, run_pd
 
 
 @pytest.fixture
@@ -20,6 +21,7 @@ def copied_externals(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def environment() -> dict[str, str]:
-    """The environment's variables, naming this Python to a library that lies outside of any environment."""
-    return {**os.environ, "NEURALMIDI_PYTHON": sys.executable}
+def run_copy(tmp_path: Path, copied_externals: Path) -> RunPd:
+    """`run_pd` on the copy. It lies outside of any environment, so this Python is named to it."""
+    environment = {**os.environ, "NEURALMIDI_PYTHON": sys.executable}
+    return partial(run_pd, folder=tmp_path, externals=copied_externals, environment=environment)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 ROOT = Path(__file__).parent.parent
 EXTERNALS = ROOT / "externals"
@@ -91,6 +92,13 @@ class Run:
     def notes(self, tag: str = "note") -> list[tuple[int, int, int, int]]:
         """Logged notes: (sample, pitch, velocity, channel)."""
         return [(sample, *(int(float(a)) for a in atoms)) for sample, atoms in self.logged(tag)]  # type: ignore[misc]
+
+
+class RunPd(Protocol):
+    """`run_pd` with all but the patch and a flag or two decided."""
+
+    def __call__(self, patch: "Patch | str | Path", *, batch: bool = True, flags: Sequence[str] = ()) -> Run:
+        """Run Pd until it quits."""
 
 
 def run_pd(

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from pd_runner import EXTERNALS, Patch, Run, run_pd, sounding_after
+from pd_runner import EXTERNALS, Patch, Run, RunPd, run_pd, sounding_after
 
 
 def a_faulty() -> tuple[Patch, int]:
@@ -28,9 +28,7 @@ def silent_after(run: Run, ms: float) -> None:
     assert max(sample for sample, _, velocity, _ in notes if velocity) <= ms * 44.1
 
 
-def test_a_python_class_is_a_pd_class(
-    tmp_path: Path, copied_externals: Path, environment: dict[str, str]
-) -> None:
+def test_a_python_class_is_a_pd_class(run_copy: RunPd) -> None:
     patch = Patch()
     box = patch.obj("twin")
     patch.log(box, 0, "out")
@@ -40,22 +38,20 @@ def test_a_python_class_is_a_pd_class(
     patch.connect((patch.obj("loadbang"), 0, right, 0), (right, 0, box, 1))
     patch.at(1, "nonsense", box)
     patch.quit_at(10)
-    run = run_pd(patch, tmp_path, externals=copied_externals, environment=environment)
+    run = run_copy(patch)
     assert [atoms for _, atoms in run.logged("out")] == [["right", "4", "5"], ["left", "1", "2", "three"]]
     assert run.errors == [
         "twin: nonsense: there is no such message / use one of count, list, long, memory, policy"
     ]
 
 
-def test_an_exception_in_a_step_ends_the_notes_and_says_why(
-    tmp_path: Path, copied_externals: Path, environment: dict[str, str]
-) -> None:
+def test_an_exception_in_a_step_ends_the_notes_and_says_why(run_copy: RunPd) -> None:
     patch, box = a_faulty()
     patch.at(1050, "accident stumble", box)
     patch.at(2050, "repair", box)
     patch.at(2550, "panic", box)
     patch.quit_at(2600)
-    run = run_pd(patch, tmp_path, batch=False, externals=copied_externals, environment=environment)
+    run = run_copy(patch, batch=False)
     broken = [e for e in run.errors if "underrun" not in e]
     assert len(broken) == 1, "once, not with every step"
     assert broken[0].startswith(
@@ -74,9 +70,7 @@ def test_an_exception_in_a_step_ends_the_notes_and_says_why(
 )
 @pytest.mark.parametrize("message", ["now", "accident"])
 def test_a_dead_python_thread_leaves_no_note_behind(
-    tmp_path: Path,
-    copied_externals: Path,
-    environment: dict[str, str],
+    run_copy: RunPd,
     accident: str,
     reason: str,
     message: str,
@@ -85,7 +79,7 @@ def test_a_dead_python_thread_leaves_no_note_behind(
     patch.at(1050, f"{message} {accident}", box)
     patch.at(1500, "repair", box)
     patch.quit_at(2050)
-    run = run_pd(patch, tmp_path, batch=False, externals=copied_externals, environment=environment)
+    run = run_copy(patch, batch=False)
     silent_after(run, 1101)
     assert any(error.startswith("faulty: Python has stopped: ") and reason in error for error in run.errors)
     assert any(error.startswith("faulty: repair: Python is not running: ") for error in run.errors)
@@ -94,13 +88,11 @@ def test_a_dead_python_thread_leaves_no_note_behind(
 
 
 @pytest.mark.parametrize("accident", ["spin", "sleep"])
-def test_a_stuck_python_thread_costs_two_steps_and_no_note(
-    tmp_path: Path, copied_externals: Path, environment: dict[str, str], accident: str
-) -> None:
+def test_a_stuck_python_thread_costs_two_steps_and_no_note(run_copy: RunPd, accident: str) -> None:
     patch, box = a_faulty()
     patch.at(1050, f"accident {accident}", box)
     patch.quit_at(2550)
-    run = run_pd(patch, tmp_path, batch=False, externals=copied_externals, environment=environment)
+    run = run_copy(patch, batch=False)
     silent_after(run, 1050 + 4 * 100)  # four steps were prepared
     ends = max(sample for sample, _, velocity, _ in run.notes() if not velocity)
     assert ends <= (1050 + 6 * 100) * 44.1
@@ -110,29 +102,25 @@ def test_a_stuck_python_thread_costs_two_steps_and_no_note(
     assert run.returncode == 0
 
 
-def test_a_slow_step_is_an_underrun_and_time_goes_on(
-    tmp_path: Path, copied_externals: Path, environment: dict[str, str]
-) -> None:
+def test_a_slow_step_is_an_underrun_and_time_goes_on(run_copy: RunPd) -> None:
     patch, box = a_faulty()
     patch.at(550, "accident doze", box)
     patch.at(2050, "repair", box)
     patch.at(3050, "panic", box)
     patch.quit_at(3060)
-    run = run_pd(patch, tmp_path, batch=False, externals=copied_externals, environment=environment)
+    run = run_copy(patch, batch=False)
     assert "underrun" in run.output
     assert any(v and s > 2600 * 44.1 for s, _, v, _ in run.notes()), "it has caught up"
     assert sounding_after(run.notes()) == set()
 
 
-def test_sync_gives_up_on_a_stuck_python_and_plays_again_when_it_is_back(
-    tmp_path: Path, copied_externals: Path, environment: dict[str, str]
-) -> None:
+def test_sync_gives_up_on_a_stuck_python_and_plays_again_when_it_is_back(run_copy: RunPd) -> None:
     patch, box = a_faulty()
     patch.at(100, "sync 1", box)
     patch.at(550, "now nap", box)
     patch.at(13_050, "panic", box)
     patch.quit_at(13_060)
-    run = run_pd(patch, tmp_path, batch=False, externals=copied_externals, environment=environment)
+    run = run_copy(patch, batch=False)
     assert "faulty: sync: Python has not answered for 10 s / sync is off now" in run.errors
     assert any(sample > 12_000 * 44.1 and velocity for sample, _, velocity, _ in run.notes())
     assert sounding_after(run.notes()) == set()
@@ -150,9 +138,7 @@ def test_a_wish_for_sync_starts_what_waits_for_its_first_step(tmp_path: Path) ->
     assert run.notes()
 
 
-def test_play_tries_again_what_has_failed(
-    tmp_path: Path, copied_externals: Path, environment: dict[str, str]
-) -> None:
+def test_play_tries_again_what_has_failed(run_copy: RunPd) -> None:
     patch = Patch()
     box = patch.obj("faulty")
     patch.log(box, 0, "note")
@@ -163,16 +149,14 @@ def test_play_tries_again_what_has_failed(
     patch.at(1500, "play 1", box)
     patch.at(2000, "play 0", box)
     patch.quit_at(2010)
-    run = run_pd(patch, tmp_path, batch=False, externals=copied_externals, environment=environment)
+    run = run_copy(patch, batch=False)
     assert len(run.errors) == 1, "no underrun is complained of when the reason has been said"
     assert not [1 for sample, _, velocity, _ in run.notes() if velocity and 800 * 44.1 < sample < 1500 * 44.1]
     assert [1 for sample, _, velocity, _ in run.notes() if velocity and sample >= 1500 * 44.1]
     assert sounding_after(run.notes()) == set()
 
 
-def test_one_object_that_goes_wrong_leaves_the_others_alone(
-    tmp_path: Path, copied_externals: Path, environment: dict[str, str]
-) -> None:
+def test_one_object_that_goes_wrong_leaves_the_others_alone(copied_externals: Path, run_copy: RunPd) -> None:
     (copied_externals / "neuralmidi" / "objects" / "unborn.py").write_text(UNBORN)
     patch = Patch()
     patch.lines += ["#N canvas 0 0 450 300 sub 0;", "#X restore 10 10 pd sub;"]
@@ -187,7 +171,7 @@ def test_one_object_that_goes_wrong_leaves_the_others_alone(
     patch.at(400, "; pd-sub clear")  # while its step is under way
     patch.at(2000, "play 0", box)
     patch.quit_at(2010)
-    run = run_pd(patch, tmp_path, batch=False, externals=copied_externals, environment=environment)
+    run = run_copy(patch, batch=False)
     assert len(run.errors) == 1
     assert run.errors[0].startswith("unborn: ZeroDivisionError: never ")
     assert [1 for sample, _, velocity, _ in run.notes() if velocity and sample > 1500 * 44.1]
@@ -205,23 +189,19 @@ class Unborn(Object):
 
 
 @pytest.mark.parametrize("name", ["composer tiny", "twin"])
-def test_a_feedback_cord_is_pds_stack_overflow_and_no_crash(
-    tmp_path: Path, copied_externals: Path, environment: dict[str, str], name: str
-) -> None:
+def test_a_feedback_cord_is_pds_stack_overflow_and_no_crash(run_copy: RunPd, name: str) -> None:
     patch = Patch()
     box = patch.obj(name)
     again = patch.msg("bang" if "composer" in name else "1 2 3")
     patch.connect((box, 1 if "composer" in name else 0, again, 0), (again, 0, box, 0))
     patch.at(0, "bang", again)
     patch.quit_at(20)
-    run = run_pd(patch, tmp_path, externals=copied_externals, environment=environment)
+    run = run_copy(patch)
     assert run.returncode == 0
     assert "stack overflow" in run.output
 
 
-def test_a_burst_is_taken_in_whole_without_any_stepped_object(
-    tmp_path: Path, copied_externals: Path, environment: dict[str, str]
-) -> None:
+def test_a_burst_is_taken_in_whole_without_any_stepped_object(run_copy: RunPd) -> None:
     patch = Patch()
     twin = patch.obj("twin")
     patch.log(twin, 0, "out")
@@ -232,14 +212,12 @@ def test_a_burst_is_taken_in_whole_without_any_stepped_object(
     patch.connect((start, 0, wait, 0), (wait, 0, number, 0), (number, 0, burst, 0))
     patch.connect((burst, 0, many, 0), (many, 0, text, 0), (text, 0, twin, 0))
     patch.quit_at(1500)
-    run = run_pd(patch, tmp_path, batch=False, externals=copied_externals, environment=environment)
+    run = run_copy(patch, batch=False)
     assert len(run.logged("out")) == 5000
     assert run.errors == []
 
 
-def test_ten_thousand_messages_at_one_moment_are_counted(
-    tmp_path: Path, copied_externals: Path, environment: dict[str, str]
-) -> None:
+def test_ten_thousand_messages_at_one_moment_are_counted(run_copy: RunPd) -> None:
     patch, box = a_faulty()
     twin = patch.obj("twin")
     patch.log(twin, 0, "out")
@@ -250,7 +228,7 @@ def test_ten_thousand_messages_at_one_moment_are_counted(
     )
     patch.at(2000, "panic", box)
     patch.quit_at(2100)
-    run = run_pd(patch, tmp_path, batch=False, externals=copied_externals, environment=environment)
+    run = run_copy(patch, batch=False)
     answered = len(run.logged("out"))
     dropped = sum(int(e.split()[1]) for e in run.errors if "messages dropped" in e)
     assert answered + dropped == 10_000
@@ -258,9 +236,7 @@ def test_ten_thousand_messages_at_one_moment_are_counted(
     assert len(run.logged("tick")) == 21
 
 
-def test_a_list_longer_than_the_ring_is_refused_both_ways(
-    tmp_path: Path, copied_externals: Path, environment: dict[str, str]
-) -> None:
+def test_a_list_longer_than_the_ring_is_refused_both_ways(run_copy: RunPd) -> None:
     patch = Patch()
     twin = patch.obj("twin")
     patch.log(twin, 0, "out")
@@ -269,7 +245,7 @@ def test_a_list_longer_than_the_ring_is_refused_both_ways(
     patch.at(2, "long 5000", twin)
     patch.at(3, "count 1", twin)
     patch.quit_at(50)
-    run = run_pd(patch, tmp_path, externals=copied_externals, environment=environment)
+    run = run_copy(patch)
     assert [atoms for _, atoms in run.logged("out")] == [["count", "4000"], ["count", "1"]]
     assert len(run.errors) == 2
     assert "1 messages dropped" in "".join(run.errors)
@@ -297,15 +273,13 @@ def sub_patch(cycles: int, name: str = "composer tiny", life: float = 20, pause:
     return patch
 
 
-def test_two_hundred_composers_come_and_go(
-    tmp_path: Path, copied_externals: Path, environment: dict[str, str]
-) -> None:
+def test_two_hundred_composers_come_and_go(run_copy: RunPd) -> None:
     patch = sub_patch(200)
     twin = patch.obj("twin")
     patch.log(twin, 0, "out")
     for ms in (50 * 25, 200 * 25 - 2):
         patch.at(ms, "memory", twin)
-    run = run_pd(patch, tmp_path, externals=copied_externals, environment=environment)
+    run = run_copy(patch)
     assert run.errors == []
     assert run.returncode == 0
     assert len([1 for _, _, v, _ in run.notes() if v]) >= 200 * 3
@@ -341,13 +315,13 @@ def test_a_closing_patch_ends_its_notes_whatever_is_deleted_first(tmp_path: Path
 
 
 def test_a_python_external_that_cannot_be_imported_is_left_out(
-    tmp_path: Path, copied_externals: Path, environment: dict[str, str]
+    copied_externals: Path, run_copy: RunPd
 ) -> None:
     (copied_externals / "neuralmidi" / "objects" / "broken.py").write_text("import nothing_of_that_name\n")
     patch = Patch()
     patch.obj("composer tiny")
     patch.quit_at(10)
-    run = run_pd(patch, tmp_path, externals=copied_externals, environment=environment)
+    run = run_copy(patch)
     assert len(run.errors) == 1
     assert run.errors[0].startswith(
         "neuralmidi: objects/broken.py is left out: No module named 'nothing_of_that_name'"
@@ -376,10 +350,10 @@ def ticking() -> Patch:
 
 
 def test_a_package_that_cannot_be_imported_is_said(
-    tmp_path: Path, copied_externals: Path, environment: dict[str, str], ticking: Patch
+    copied_externals: Path, run_copy: RunPd, ticking: Patch
 ) -> None:
     (copied_externals / "neuralmidi" / "pd.py").write_text("import nothing_of_that_name\n")
-    reason = without_a_library(run_pd(ticking, tmp_path, externals=copied_externals, environment=environment))
+    reason = without_a_library(run_copy(ticking))
     assert "No module named 'nothing_of_that_name' / run pd_patches/play" in reason
 
 
@@ -408,17 +382,13 @@ def test_the_wrong_python_is_said(
     assert "run pd_patches/play, or set NEURALMIDI_PYTHON" in reason
 
 
-def test_with_real_time_priority_python_does_not_inherit_it(
-    tmp_path: Path, copied_externals: Path, environment: dict[str, str]
-) -> None:
+def test_with_real_time_priority_python_does_not_inherit_it(run_copy: RunPd) -> None:
     patch = Patch()
     twin = patch.obj("twin")
     patch.log(twin, 0, "out")
     patch.at(100, "policy", twin)
     patch.quit_at(300)
-    run = run_pd(
-        patch, tmp_path, batch=False, flags=["-rt"], externals=copied_externals, environment=environment
-    )
+    run = run_copy(patch, batch=False, flags=["-rt"])
     assert [atoms for _, atoms in run.logged("out")] == [["policy", str(os.SCHED_BATCH)]]
 
 

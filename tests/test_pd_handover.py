@@ -1,14 +1,12 @@
 """The hand-over in the real Pd, where it meets what no simulation of it has."""
 
-from pathlib import Path
-
 import pytest
-from pd_runner import Patch, run_pd
+from pd_runner import Patch, RunPd
 
 
 @pytest.mark.parametrize("batch", [True, False])
 def test_a_failure_is_said_once_even_if_the_notes_that_it_ends_bang_again(
-    tmp_path: Path, copied_externals: Path, environment: dict[str, str], batch: bool
+    run_copy: RunPd, batch: bool
 ) -> None:
     patch = Patch()
     box = patch.obj("faulty")
@@ -17,13 +15,11 @@ def test_a_failure_is_said_once_even_if_the_notes_that_it_ends_bang_again(
     patch.at(0, "play 1", box)
     patch.at(550, "accident stumble", box)
     patch.quit_at(900)
-    run = run_pd(patch, tmp_path, batch=batch, externals=copied_externals, environment=environment)
+    run = run_copy(patch, batch=batch)
     assert len([error for error in run.errors if "the step failed" in error]) == 1
 
 
-def test_a_bang_that_waits_takes_its_step_however_much_lies_before_it(
-    tmp_path: Path, copied_externals: Path, environment: dict[str, str]
-) -> None:
+def test_a_bang_that_waits_takes_its_step_however_much_lies_before_it(run_copy: RunPd) -> None:
     patch = Patch()
     box, other = patch.obj("faulty"), patch.obj("twin")
     patch.log(box, 0, "note")
@@ -37,6 +33,6 @@ def test_a_bang_that_waits_takes_its_step_however_much_lies_before_it(
     patch.at(10, "bang", box)  # from now on nothing is prepared ahead
     patch.at(20, "bang", flood)
     patch.quit_at(100)
-    run = run_pd(patch, tmp_path, batch=False, externals=copied_externals, environment=environment)
+    run = run_copy(patch, batch=False)
     assert run.errors == []
     assert [pitch for _, pitch, _, _ in run.notes()] == [60, 61]
