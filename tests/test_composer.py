@@ -556,7 +556,7 @@ def _same(one: ComposerState, other: ComposerState) -> bool:
     return all(np.array_equal(a, b) for a, b in models) and all(
         getattr(one, name) == getattr(other, name)
         for name in ComposerState.__slots__
-        if name not in ("model", "ear")
+        if name != "model"
     )
 
 

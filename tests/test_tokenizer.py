@@ -1,90 +1,39 @@
-from pathlib import Path
-
-import mido
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from neuralmidi.errors import NeuralMIDIError
-from neuralmidi.tokenizer import REST, SPECIALS, START, UNKNOWN, ChordTokenizer, spell, tokenizer_from
+from neuralmidi.tokenizer import SPECIALS, START, TOKENIZERS, poly_vocabulary, tokenizer_from
 
-CHORDS = ("60,64,67", "0,127", "62")
-DATA = Path(__file__).parent / "data"
-
-
-def sounding_sets(file: Path) -> list[frozenset[int]]:
-    """What sounds after each moment of a MIDI file, read with nothing but mido."""
-    on: set[int] = set()
-    sets = []
-    for message in mido.merge_tracks(mido.MidiFile(file).tracks):
-        if message.time:
-            sets.append(frozenset(on))
-        if message.type == "note_on" and message.velocity:
-            on.add(message.note)
-        elif message.type in ("note_on", "note_off"):
-            on.discard(message.note)
-    return sets
+VOCABULARIES = {"chords": (*SPECIALS, "60", "60,64"), "poly": poly_vocabulary(4, ["4/4", "3/4"])}
 
 
-def test_tokens_are_places_in_the_vocabulary() -> None:
-    tokenizer = ChordTokenizer((*SPECIALS, *CHORDS))
-    assert [tokenizer.encode(pitches) for pitches in ([], {67, 60, 64}, [127, 0], (62,))] == [2, 3, 4, 5]
-    assert [tokenizer.decode(token) for token in range(6)] == [(), (), (), (60, 64, 67), (0, 127), (62,)]
-    assert (tokenizer.start, tokenizer.unmusical, tokenizer.kind) == (0, (0, 1), "chords")
+@pytest.mark.parametrize("kind", TOKENIZERS)
+def test_tokenizers_are_found_by_kind(kind: str) -> None:
+    tokenizer = tokenizer_from(kind, VOCABULARIES[kind], 6)
+    assert (tokenizer.kind, tokenizer.vocabulary, tokenizer.steps_per_beat) == (kind, VOCABULARIES[kind], 6)
+    assert tokenizer.beginning == (tokenizer.start,)
+    assert tokenizer.vocabulary[tokenizer.start] == START
+    assert set(tokenizer.beginning) <= set(tokenizer.unmusical)
 
 
-def test_a_set_out_of_the_vocabulary_is_unknown() -> None:
-    tokenizer = ChordTokenizer((*SPECIALS, *CHORDS))
-    assert tokenizer.vocabulary[tokenizer.encode({60, 64})] == UNKNOWN
-    assert tokenizer.decode(tokenizer.encode({60, 64})) == ()
+def test_an_unknown_kind_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(NeuralMIDIError, match=r"tokenizer 'drums': unknown; this version has: chords, poly"):
+        tokenizer_from("drums", SPECIALS)
 
 
-@given(st.sets(st.frozensets(st.integers(0, 127), max_size=10), min_size=1))
-def test_every_set_comes_back(sets: set[frozenset[int]]) -> None:
-    tokenizer = ChordTokenizer((*SPECIALS, *sorted({spell(pitches) for pitches in sets} - {REST})))
-    for pitches in sets:
-        assert tokenizer.decode(tokenizer.encode(pitches)) == tuple(sorted(pitches))
+def test_more_than_the_start_may_stand_before_the_music() -> None:
+    tokenizer = tokenizer_from("poly", VOCABULARIES["poly"], 4, (START, "bar 3/4"))
+    assert [tokenizer.vocabulary[token] for token in tokenizer.beginning] == [START, "bar 3/4"]
 
 
-@pytest.mark.parametrize("file", sorted(DATA.glob("*.mid")), ids=lambda path: path.stem)
-def test_a_midi_file_comes_back(file: Path) -> None:
-    sets = sounding_sets(file)
-    assert sets
-    tokenizer = ChordTokenizer((*SPECIALS, *sorted({spell(pitches) for pitches in sets} - {REST})))
-    tokens = [tokenizer.encode(pitches) for pitches in sets]
-    assert [frozenset(tokenizer.decode(token)) for token in tokens] == sets
-
-
+@pytest.mark.parametrize("kind", TOKENIZERS)
 @pytest.mark.parametrize(
-    ("vocabulary", "why"),
+    ("beginning", "why"),
     [
-        ((), "does not begin with <start> <unknown> <rest>"),
-        ((START, REST, UNKNOWN, "60"), "does not begin with"),
-        ("<start><unknown><rest>", "does not begin with"),
-        ((*SPECIALS, "60", "62", "60"), "twice"),
-        ((*SPECIALS, REST), "'<rest>' is not a chord"),
-        ((*SPECIALS, "64,60"), "'64,60' is not a chord"),
-        ((*SPECIALS, "60,60"), "not a chord"),
-        ((*SPECIALS, "128"), "not a chord"),
-        ((*SPECIALS, "-1"), "not a chord"),
-        ((*SPECIALS, "060"), "not a chord"),
-        ((*SPECIALS, " 60"), "not a chord"),
-        ((*SPECIALS, ""), "not a chord"),
-        ((*SPECIALS, "C4"), "not a chord"),
-        ((*SPECIALS, 60), "not a chord"),
+        ((), "does not begin with <start>"),
+        (START, "does not begin with <start>"),
+        ((START, "bar 5/4"), "'bar 5/4' of the beginning is not in it"),
+        ((START, 7), "'7' of the beginning is not in it"),
     ],
 )
-def test_a_malformed_vocabulary_is_refused(vocabulary: tuple[str, ...], why: str) -> None:
+def test_a_malformed_beginning_is_refused(kind: str, beginning: tuple[str, ...], why: str) -> None:
     with pytest.raises(NeuralMIDIError, match=why):
-        ChordTokenizer(vocabulary)
-
-
-@pytest.mark.parametrize("token", [-1, 6])
-def test_there_is_no_token_beyond_the_vocabulary(token: int) -> None:
-    with pytest.raises(NeuralMIDIError, match="outside 0 to 5"):
-        ChordTokenizer((*SPECIALS, *CHORDS)).decode(token)
-
-
-def test_tokenizers_are_found_by_kind() -> None:
-    assert tokenizer_from("chords", (*SPECIALS, *CHORDS)).encode({62}) == 5
-    with pytest.raises(NeuralMIDIError, match=r"tokenizer 'drums': unknown; this version has: chords"):
-        tokenizer_from("drums", SPECIALS)
+        tokenizer_from(kind, VOCABULARIES[kind], 4, beginning)

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .controls import CONTROLS, LISTEN, PITCH, SEED, VELOCITY, Glide, check
-from .hearing import Ear
 from .life_cycle import advance, ended
 from .notes import NoteEvent, Step
 from .sampling import sample
@@ -65,7 +64,6 @@ class ComposerState:
 
     Attributes:
         bundle: the model that plays, with its vocabulary and grid.
-        ear: how that model hears.
         model: the network's state before `token`.
         token: the last step's token, which the network has not heard yet.
         number: steps since the last reset.
@@ -82,7 +80,6 @@ class ComposerState:
     """
 
     bundle: Score
-    ear: Ear
     model: ModelState
     token: int
     number: int
@@ -118,7 +115,6 @@ class Composer:
         controls["channel"] = Glide.at(check("channel", channel))
         self.state = ComposerState(
             bundle=bundle,
-            ear=Ear(bundle.tokenizer),
             model=bundle.model.initial_state(),
             token=bundle.tokenizer.start,
             number=0,
@@ -249,7 +245,7 @@ class Composer:
     def change(self, bundle: Score) -> None:
         """Let another model go on. It hears the last `MEMORY` steps first and takes over what sounds.
 
-        Chords that it has no token for are heard as the nearest it knows (see `Ear`).
+        Chords that it has no token for are heard as the nearest it knows.
 
         Raises:
             NeuralMIDIError: the new model failed; the old one stays.
@@ -257,7 +253,6 @@ class Composer:
         state = replace(
             self.state,
             bundle=bundle,
-            ear=Ear(bundle.tokenizer),
             model=bundle.model.initial_state(),
             token=bundle.tokenizer.start,
             history=(),
@@ -349,7 +344,7 @@ def _hear_player(state: ComposerState) -> ComposerState:
 
 def _hear(state: ComposerState, chord: tuple[int, ...], steps: int) -> ComposerState:
     """Let the model hear a chord for some steps."""
-    token = state.ear.token(chord)
+    token = state.bundle.tokenizer.hear(chord)
     for _ in range(steps):
         _, model = state.bundle.model.step(state.model, state.token)
         state = replace(state, model=model, token=token, history=_remember(state.history, chord))

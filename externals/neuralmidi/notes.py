@@ -1,7 +1,7 @@
-"""What a composer plays: note events in MIDI terms, and the step that carries them."""
+"""What a composer reads and plays: the notes of a piece, note events, the step that carries them."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 PITCHES = range(128)
 """MIDI pitches: 60 is middle C."""
@@ -12,6 +12,36 @@ NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 def note_name(pitch: int) -> str:
     """The name of a MIDI pitch: 60 is C4."""
     return f"{NAMES[pitch % 12]}{pitch // 12 - 1}"
+
+
+class Note(NamedTuple):
+    """A note of a piece that is written down, or remembered.
+
+    Attributes:
+        start: when it begins, in beats (quarter notes) since the piece began, 0 or more.
+        end: when it ends, in beats.
+        pitch: MIDI pitch, 0-127.
+        velocity: MIDI velocity, 1-127; 0: nobody says how loud.
+    """
+
+    start: float
+    end: float
+    pitch: int
+    velocity: int = 0
+
+
+class Metre(NamedTuple):
+    """A time signature of a piece.
+
+    Attributes:
+        start: the bar line from which it holds, in beats (quarter notes) since the piece began.
+        numerator: 3 of 3/4.
+        denominator: 4 of 3/4: a power of 2.
+    """
+
+    start: float
+    numerator: int
+    denominator: int
 
 
 @dataclass(frozen=True, slots=True)
