@@ -1,18 +1,27 @@
-"""Two small models written by hand, so that the composer's tests need no file and take microseconds."""
+"""Small models written by hand, so that the composer's tests need no file and take microseconds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from neuralmidi.tokenizer import REST, START, UNKNOWN, ChordTokenizer, Tokenizer
+from neuralmidi.reading import Condition
+from neuralmidi.tokenizer import (
+    REST,
+    START,
+    UNKNOWN,
+    ChordTokenizer,
+    PolyTokenizer,
+    Tokenizer,
+    poly_vocabulary,
+)
 from numpy.typing import NDArray
 
 State = tuple[NDArray[np.float32], ...]
 CHORDS = ("60", "62", "64", "60,64", "60,64,67", "62,65,69", "60,64,67,72", "48,60,64,67", "0", "0,127")
 
 
-def tokenizer(chords: Sequence[str] = CHORDS) -> ChordTokenizer:
-    return ChordTokenizer((START, UNKNOWN, REST, *chords))
+def tokenizer(chords: Sequence[str] = CHORDS, steps_per_beat: int = 4) -> ChordTokenizer:
+    return ChordTokenizer((START, UNKNOWN, REST, *chords), steps_per_beat)
 
 
 class Recurrent:
@@ -23,30 +32,43 @@ class Recurrent:
         self._embedding = draw(size=(vocabulary_size, width)).astype(np.float32)
         self._recurrent = draw(size=(width, width)).astype(np.float32)
         self._output = draw(size=(width, vocabulary_size)).astype(np.float32)
+        self._conditions = draw(size=(4, width)).astype(np.float32)
         self._width = width
 
     def initial_state(self) -> State:
         return (np.zeros((1, self._width), np.float32),)
 
-    def step(self, state: State, token: int) -> tuple[NDArray[np.float32], State]:
-        hidden = np.tanh(state[0] @ self._recurrent + self._embedding[token])
+    def step(
+        self, state: State, token: int, condition: Condition = None
+    ) -> tuple[NDArray[np.float32], State]:
+        told = self._conditions[: len(condition)].T @ condition if condition is not None else 0
+        hidden = np.tanh(state[0] @ self._recurrent + self._embedding[token] + told)
         return (hidden @ self._output)[0], (hidden,)
 
 
 class Script:
-    """Plays these tokens one after another, over and over; its state is all it has heard."""
+    """Says these tokens one after another, over and over; its state is all it has heard.
 
-    def __init__(self, tokens: Sequence[int], vocabulary_size: int) -> None:
+    Args:
+        tokens: one for each token heard.
+        vocabulary_size: of all.
+        after: what it hears first without saying anything.
+    """
+
+    def __init__(self, tokens: Sequence[int], vocabulary_size: int, after: int = 0) -> None:
         self._tokens = tokens
         self._size = vocabulary_size
+        self._after = after
 
     def initial_state(self) -> State:
         return (np.zeros(0, np.float32),)
 
-    def step(self, state: State, token: int) -> tuple[NDArray[np.float32], State]:
+    def step(
+        self, state: State, token: int, condition: Condition = None
+    ) -> tuple[NDArray[np.float32], State]:
         (heard,) = state
         logits = np.zeros(self._size, np.float32)
-        logits[self._tokens[len(heard) % len(self._tokens)]] = 1000
+        logits[self._tokens[(len(heard) - self._after) % len(self._tokens)]] = 1000
         return logits, (np.append(heard, np.float32(token)),)
 
 
@@ -57,7 +79,7 @@ class Bundle:
     name: str
     model: Recurrent | Script
     tokenizer: Tokenizer
-    steps_per_beat: int = 4
+    condition_names: tuple[str, ...] = ()
 
 
 def recurrent(seed: int = 0, chords: Sequence[str] = CHORDS, name: str = "recurrent") -> Bundle:
@@ -67,6 +89,25 @@ def recurrent(seed: int = 0, chords: Sequence[str] = CHORDS, name: str = "recurr
 
 def script(*chords: str, vocabulary: Sequence[str] = CHORDS, steps_per_beat: int = 4) -> Bundle:
     """A bundle that plays these chords, each written as in a vocabulary; "" is a rest."""
-    words = tokenizer(vocabulary)
+    words = tokenizer(vocabulary, steps_per_beat)
     tokens = [words.vocabulary.index(chord or REST) for chord in chords]
-    return Bundle("script", Script(tokens, len(words.vocabulary)), words, steps_per_beat)
+    return Bundle("script", Script(tokens, len(words.vocabulary)), words)
+
+
+def poly_tokenizer(steps_per_beat: int = 4, bar: str | None = "4/4", velocities: int = 8) -> PolyTokenizer:
+    words = poly_vocabulary(steps_per_beat, ("4/4", "3/4", "6/8"), velocities)
+    return PolyTokenizer(words, steps_per_beat, (START, f"bar {bar}") if bar else (START,))
+
+
+def poly(*words: str, steps_per_beat: int = 4, bar: str | None = "4/4", velocities: int = 8) -> Bundle:
+    """A bundle that says these words of the tokenizer poly, over and over."""
+    meaning = poly_tokenizer(steps_per_beat, bar, velocities)
+    tokens = list(map(meaning.vocabulary.index, words))
+    model = Script(tokens, len(meaning.vocabulary), after=len(meaning.beginning) - 1)
+    return Bundle("poly", model, meaning)
+
+
+def recurrent_poly(seed: int = 0, steps_per_beat: int = 4, names: tuple[str, ...] = ()) -> Bundle:
+    """A bundle that says anything, and much that cannot follow."""
+    meaning = poly_tokenizer(steps_per_beat)
+    return Bundle("recurrent poly", Recurrent(len(meaning.vocabulary), seed), meaning, names)

@@ -3,59 +3,34 @@
 It has no clock, no files and no threads, and all that changes is one immutable value, `ComposerState`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .blend import Blend
 from .controls import CONTROLS, LISTEN, PITCH, SEED, VELOCITY, Glide, check
+from .hands import Hands
+from .history import MEMORY, History
 from .life_cycle import advance, ended
-from .notes import NoteEvent, Step
+from .notes import Metre, Note, NoteEvent, Step
+from .reading import Reading, Score
+from .repetition import Repetition
 from .sampling import sample
-from .tokenizer import Tokenizer
 
 BEATS_PER_BAR = 4
-"""The metre of the accents."""
+"""The metre where the model's tokens say nothing of it."""
 
 ACCENTS = {"downbeat": 1.0, "beat": 0.92, "half beat": 0.85, "between": 0.8}
-"""How loud a note is that starts there, as a share of the intensity."""
+"""How loud a note is that starts there, as a share of the intensity, where the model does not say."""
 
-MEMORY = 64
-"""Steps that a new model hears of what was played before it: four bars of 16ths."""
+MOST_EVENTS = 24
+"""Tokens of one slot; then time passes, whatever the model says: ten fingers up and ten down are 20."""
 
-ModelState = tuple[NDArray[np.float32], ...]
-
-
-class Model(Protocol):
-    """What the composer needs of a step model."""
-
-    def initial_state(self) -> ModelState:
-        """The state before the first token."""
-
-    def step(self, state: ModelState, token: int) -> tuple[NDArray[np.float32], ModelState]:
-        """Logits ``[V]`` (a fresh array) of what follows ``token``, and the state after it."""
-
-
-class Score(Protocol):
-    """What the composer needs of a bundle: a model, its vocabulary and its grid."""
-
-    @property
-    def name(self) -> str:
-        """The name a player calls it by."""
-
-    @property
-    def model(self) -> Model:
-        """The network."""
-
-    @property
-    def tokenizer(self) -> Tokenizer:
-        """What its tokens mean."""
-
-    @property
-    def steps_per_beat(self) -> int:
-        """Slots of the grid in one beat."""
+HOPELESS = 100.0
+"""A token this many nats below the likeliest is one that the model rules out."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,36 +38,55 @@ class ComposerState:
     """All that changes while a composer plays. Nothing in it is ever written to: keeping it is a snapshot.
 
     Attributes:
-        bundle: the model that plays, with its vocabulary and grid.
-        model: the network's state before `token`.
-        token: the last step's token, which the network has not heard yet.
+        reading: the model that plays, and where it is in the music.
+        metre: the time signature of what it was primed with; None: its own.
         number: steps since the last reset.
+        place: beats since the last reset.
         seed: what the draws depend on, together with `number`.
         controls: every control on its way, by name.
+        blend: how much of each composer, if the model knows several.
+        repetition: what the model has said of late, again and again.
         sounding: pitch to velocity of the notes that sound.
-        voiced: pitch to accent of the model's notes that passed the density gate.
-        gated: the model's notes that did not: silent until the model drops them.
+        voiced: pitch to share of the intensity of the model's notes that passed the density gate.
+        gated: the model's notes that did not: silent until the model drops or strikes them again.
         ending: the ends of notes that were cut off since the last step; they go first in the next one.
-        history: the last `MEMORY` steps as they were composed or heard, oldest first.
-        live: the keys that the player holds down.
+        history: what was composed or heard of late.
+        live: the keys that the player holds down, with their velocities.
         struck: the keys that went down since the last step, even if they are up again.
         rests: silent steps listened to since the last chord, which the model has not heard.
     """
 
-    bundle: Score
-    model: ModelState
-    token: int
+    reading: Reading
+    metre: Metre | None
     number: int
+    place: float
     seed: int
     controls: Mapping[str, Glide]
+    blend: Blend
+    repetition: Repetition
     sounding: Mapping[int, int]
     voiced: Mapping[int, float]
     gated: frozenset[int]
     ending: tuple[NoteEvent, ...]
-    history: tuple[tuple[int, ...], ...]
-    live: frozenset[int]
-    struck: frozenset[int]
+    history: History
+    live: Mapping[int, int]
+    struck: Mapping[int, int]
     rests: int
+
+    @property
+    def bundle(self) -> Score:
+        """The model that plays, with what its tokens mean."""
+        return self.reading.bundle
+
+    @property
+    def steps_per_beat(self) -> int:
+        """Slots of its grid in a beat."""
+        return self.bundle.tokenizer.steps_per_beat
+
+    @property
+    def steps_per_bar(self) -> int:
+        """Slots of its grid in a bar."""
+        return self.reading.hands.bar or BEATS_PER_BAR * self.steps_per_beat
 
 
 class Composer:
@@ -102,31 +96,34 @@ class Composer:
     same steps. An error in any method leaves the state as it was.
 
     Args:
-        bundle: the model to play, with its vocabulary and grid.
+        bundle: the model to play, with what its tokens mean.
         seed: 0 to 2**32 - 1; the same seed gives the same notes.
         channel: MIDI channel of the notes, 1-16.
 
     Raises:
-        NeuralMIDIError: a number out of range.
+        NeuralMIDIError: a number out of range, or the model failed.
     """
 
     def __init__(self, bundle: Score, seed: float = SEED.default, channel: int = 1) -> None:
         controls = {name: Glide.at(control.default) for name, control in CONTROLS.items()}
         controls["channel"] = Glide.at(check("channel", channel))
+        blend = Blend().among(bundle.condition_names)
         self.state = ComposerState(
-            bundle=bundle,
-            model=bundle.model.initial_state(),
-            token=bundle.tokenizer.start,
+            reading=Reading.begin(bundle, bundle.tokenizer.beginning, blend.condition),
+            metre=None,
             number=0,
+            place=0.0,
             seed=int(SEED.check(seed)),
             controls=controls,
+            blend=blend,
+            repetition=Repetition(),
             sounding={},
             voiced={},
             gated=frozenset(),
             ending=(),
-            history=(),
-            live=frozenset(),
-            struck=frozenset(),
+            history=History(),
+            live={},
+            struck={},
             rests=0,
         )
 
@@ -143,13 +140,22 @@ class Composer:
             NeuralMIDIError: the model failed.
         """
         controls = {name: glide.after(step_ms) for name, glide in self.state.controls.items()}
-        state = replace(self.state, controls=controls)
-        state = _hear_player(state) if state.live or state.struck else _compose(state)
+        state = replace(self.state, controls=controls, blend=self.state.blend.after(step_ms))
+        if state.live or state.struck:
+            state, struck = _hear_player(state), frozenset[int]()
+        else:
+            state, struck = _compose(state)
         intensity, channel = state.controls["intensity"].value, int(state.controls["channel"].value)
-        targets = {pitch: _velocity(intensity, accent) for pitch, accent in state.voiced.items()}
-        events, sounding = advance(state.sounding, targets, channel)
-        self.state = replace(state, number=state.number + 1, sounding=sounding, ending=())
-        return Step(state.number, tuple(sounding), state.ending + events)
+        targets = {pitch: _velocity(intensity, loudness) for pitch, loudness in state.voiced.items()}
+        events, sounding = advance(state.sounding, targets, channel, struck)
+        self.state = replace(
+            state,
+            number=state.number + 1,
+            place=state.place + 1 / state.steps_per_beat,
+            sounding=sounding,
+            ending=(),
+        )
+        return Step(state.number, tuple(sounding), state.ending + events, state.steps_per_beat)
 
     def set(self, control: str, value: object = None) -> None:
         """Send a control to a new value; `CONTROLS` has their names and ranges.
@@ -168,6 +174,19 @@ class Composer:
             state = _cut_off(state)
         self.state = replace(state, controls=controls)
 
+    def blend(self, *words: object) -> None:
+        """Go between composers: ``blend("bach", 0.7, "chopin", 0.3)``, over ``smooth`` ms.
+
+        Args:
+            words: names, each with its weight behind it; see `Blend.toward`. None: no one in particular.
+
+        Raises:
+            NeuralMIDIError: the model is of one composer, or knows no such name, or a weight is not legal;
+                nothing changes.
+        """
+        smooth = self.state.controls["smooth"].value
+        self.state = replace(self.state, blend=self.state.blend.toward(words, smooth))
+
     def seed(self, number: object = None) -> None:
         """Draw from another seed, 0 to 2**32 - 1, from the next step on.
 
@@ -177,28 +196,29 @@ class Composer:
         self.state = replace(self.state, seed=int(SEED.check(number)))
 
     def reset(self) -> None:
-        """Begin again at step 0, with nothing heard. Sounding notes end at the next step.
+        """Begin again, with nothing heard. Controls, seed, blend and the player's keys stay as they are."""
+        self.state = _anew(self.state, History(), None)
 
-        Controls, the seed and the keys that the player holds stay.
+    def prime(self, notes: Iterable[Note], metres: Iterable[Metre] = ()) -> None:
+        """Begin again, having heard the last `MEMORY` beats of a piece: whole bars, up to its last bar line.
+
+        Args:
+            notes: in any order; a velocity of 0 is not heard as any.
+            metres: the time signatures of the piece. The last one holds all the time; without any it is the
+                model's own.
+
+        Raises:
+            NeuralMIDIError: there is no note, or the model failed; nothing changes.
         """
-        bundle = self.state.bundle
-        self.state = replace(
-            _cut_off(self.state),
-            model=bundle.model.initial_state(),
-            token=bundle.tokenizer.start,
-            number=0,
-            voiced={},
-            gated=frozenset(),
-            history=(),
-        )
+        metre = max(metres, default=None)
+        self.state = _anew(self.state, History.of(notes, metre or Metre(0, BEATS_PER_BAR, 4)), metre)
 
     def silence(self) -> None:
         """Forget the sounding notes, which the host has ended; those still wanted start again next step.
 
         The player's keys are forgotten too: one may have lost its release.
         """
-        state = self.state
-        self.state = replace(state, sounding={}, ending=(), live=frozenset(), struck=frozenset())
+        self.state = replace(self.state, sounding={}, ending=(), live={}, struck={})
 
     def note(self, pitch: object = None, velocity: object = None) -> None:
         """A key of the player goes down, or up with velocity 0.
@@ -210,11 +230,13 @@ class Composer:
         Raises:
             NeuralMIDIError: either is missing or not legal.
         """
-        key = frozenset((int(PITCH.check(pitch)),))
-        if VELOCITY.check(velocity):
-            self.state = replace(self.state, live=self.state.live | key, struck=self.state.struck | key)
+        state, key = self.state, int(PITCH.check(pitch))
+        if loud := int(VELOCITY.check(velocity)):
+            down = {key: loud}
+            self.state = replace(state, live={**state.live, **down}, struck={**state.struck, **down})
         else:
-            self.state = replace(self.state, live=self.state.live - key)
+            live = {other: loud for other, loud in state.live.items() if other != key}
+            self.state = replace(state, live=live)
 
     def listen(self, steps: object = 1) -> None:
         """Hear the player for some steps without composing, so that a phrase keeps its rhythm.
@@ -232,34 +254,29 @@ class Composer:
         remaining = int(LISTEN.check(steps))
         state = self.state
         if remaining and (state.live or state.struck):
-            if state.history:
-                state = _hear(state, (), min(state.rests, BEATS_PER_BAR * state.bundle.steps_per_beat))
+            if state.history.now:
+                state = _hear(state, {}, min(state.rests, state.steps_per_bar))
             state = _hear_player(state)
             remaining -= 1
         if state.live:
-            state = _hear(state, tuple(sorted(state.live)), min(remaining, MEMORY))
+            state = _hear(state, state.live, min(remaining, MEMORY * state.steps_per_beat))
         else:
             state = replace(state, rests=state.rests + remaining)
         self.state = state
 
     def change(self, bundle: Score) -> None:
-        """Let another model go on. It hears the last `MEMORY` steps first and takes over what sounds.
+        """Let another model go on. It hears the last `MEMORY` beats first and takes over what sounds.
 
-        Chords that it has no token for are heard as the nearest it knows.
+        What it has no words for is heard as the nearest it knows.
 
         Raises:
             NeuralMIDIError: the new model failed; the old one stays.
         """
-        state = replace(
-            self.state,
-            bundle=bundle,
-            model=bundle.model.initial_state(),
-            token=bundle.tokenizer.start,
-            history=(),
-        )
-        for chord in self.state.history:
-            state = _hear(state, chord, 1)
-        self.state = state
+        state, steps_per_beat = self.state, bundle.tokenizer.steps_per_beat
+        place = round(state.place * steps_per_beat) / steps_per_beat
+        blend = state.blend.among(bundle.condition_names)
+        state = replace(state, place=place, blend=blend, repetition=Repetition())
+        self.state = replace(state, reading=_reading(bundle, state))
 
     def info(self) -> dict[str, object]:
         """What there is to know about it now, ready to print: key to a string or a number."""
@@ -267,92 +284,182 @@ class Composer:
         return {
             "composer": state.bundle.name,
             "vocabulary": len(state.bundle.tokenizer.vocabulary),
-            "steps_per_beat": state.bundle.steps_per_beat,
+            "steps_per_beat": state.steps_per_beat,
+            "steps_per_bar": state.steps_per_bar,
             "step": state.number,
             "seed": state.seed,
             "sounding": len(state.sounding),
             "held": len(state.live),
+            **({"blend": str(state.blend)} if state.bundle.condition_names else {}),
             **{name: glide.target for name, glide in state.controls.items()},
         }
 
 
-def _compose(state: ComposerState) -> ComposerState:
-    """Let the model play. Both draws follow from the seed and the step number, so no generator is kept."""
-    controls, tokenizer = state.controls, state.bundle.tokenizer
-    logits, model = state.bundle.model.step(state.model, state.token)
-    logits[_unplayable(state)] = -np.inf
-    uniform, gate = np.random.Generator(np.random.Philox(key=state.seed, counter=state.number)).random(2)
+def _reading(bundle: Score, state: ComposerState) -> Reading:
+    """Tell a model what was played of late, whole bars of it if it knows of bars."""
+    tokenizer = bundle.tokenizer
+    beginning = list(tokenizer.beginning)
+    if state.metre:
+        told = tokenizer.encode_piece((), [state.metre._replace(start=0)], 0).tolist()
+        beginning = told if len(told) > 1 else beginning
+    bar = reduce(tokenizer.read, beginning, Hands()).bar / tokenizer.steps_per_beat
+    beats = state.history.beats_since_bar_line(state.place, bar)
+    music = tokenizer.encode_piece(state.history.last(beats), end=beats)[1:].tolist()
+    return Reading.begin(bundle, [*beginning, *music], state.blend.condition)
+
+
+def _anew(state: ComposerState, history: History, metre: Metre | None) -> ComposerState:
+    """Begin again, having heard a piece; what sounds ends."""
+    state = replace(
+        _cut_off(state),
+        metre=metre,
+        number=0,
+        place=0.0,
+        repetition=Repetition(),
+        voiced={},
+        gated=frozenset(),
+        history=history,
+        rests=0,
+    )
+    return replace(state, reading=_reading(state.bundle, state))
+
+
+def _compose(state: ComposerState) -> tuple[ComposerState, frozenset[int]]:
+    """Let the model play a slot, if its last wait is over.
+
+    Returns:
+        The state, and the pitches that are struck in the slot.
+    """
+    struck: frozenset[int] = frozenset()
+    if not state.reading.waits:
+        state = _open_slot(state)
+        for draw in range(MOST_EVENTS + 1):
+            state = _say(state, draw)
+            struck |= state.reading.hands.attacked
+            if state.reading.hands.wait:
+                break
+        state = _admit(state, struck)
+    return replace(
+        _remember(state, state.reading.hands.sounding, struck), reading=state.reading.later()
+    ), struck
+
+
+def _open_slot(state: ComposerState) -> ComposerState:
+    """Tell the model that time has passed, and that what others have played until now is over."""
+    condition = state.blend.condition
+    reading = state.reading.on_time(condition)
+    others = reading.hands.sounding.keys() - state.voiced.keys() - state.gated
+    return replace(state, reading=reading.releasing(others, condition), rests=0)
+
+
+def _say(state: ComposerState, draw: int) -> ComposerState:
+    """Let the model say its next token in this slot."""
+    controls = state.controls
+    logits, reading = state.reading.ask(state.blend.condition)
     token = sample(
-        logits,
+        _allowed(logits, state, closes=draw == MOST_EVENTS),
         temperature=controls["temperature"].value,
         top_k=int(controls["top_k"].value),
         top_p=controls["top_p"].value,
-        uniform=uniform,
+        uniform=_uniforms(state, draw)[0],
     )
-    chord = tokenizer.decode(token)
-    voiced, gated = _admit(chord, state, opens=gate < controls["density"].value)
-    history = _remember(state.history, chord)
-    return replace(state, model=model, token=token, voiced=voiced, gated=gated, history=history, rests=0)
+    return replace(state, reading=reading.add(token), repetition=state.repetition.after(token, state.number))
 
 
-def _unplayable(state: ComposerState) -> list[int]:
-    """Return the tokens that shall not be drawn now.
+def _uniforms(state: ComposerState, draw: int) -> tuple[float, float]:
+    """Two numbers in [0, 1): they follow from the seed, the step and the draw, so no generator is kept."""
+    bits = np.random.Philox(key=state.seed, counter=(state.number, draw, 0, 0))
+    token, gate = np.random.Generator(bits).random(2).tolist()
+    return token, gate
 
-    A rest is one of them at the beginning and after `MEMORY` silent steps: models like to wait there for
-    bars, and the player hears silence without a reason.
+
+def _allowed(logits: NDArray[np.float32], state: ComposerState, *, closes: bool) -> NDArray[np.float32]:
+    """Forbid the tokens that shall not be drawn now.
+
+    Time does not pass in silence at the beginning and after `MEMORY` silent beats: models like to wait there
+    for bars, and the player hears silence without a reason.
+
+    Args:
+        logits: ``[V]``; written to.
+        state: before the draw.
+        closes: only time may pass now.
     """
     tokenizer = state.bundle.tokenizer
-    return [*tokenizer.unmusical, *(() if any(state.history) else (tokenizer.encode(()),))]
+    pauses = list(tokenizer.pauses)
+    if closes:
+        closing = np.full_like(logits, -np.inf)
+        closing[pauses] = logits[pauses]
+        return closing
+    logits[list(tokenizer.unmusical)] = -np.inf
+    if state.history.is_silent and not state.reading.hands.sounding:
+        logits[pauses] = -np.inf
+    times = int(state.controls["repeats"].value)
+    again = state.repetition.completing(times, state.number, state.steps_per_bar) if times else []
+    if not again:
+        return logits
+    fresh = logits.copy()
+    fresh[again] = -np.inf
+    return fresh if fresh.max() > logits.max() - HOPELESS else logits
 
 
-def _admit(
-    chord: tuple[int, ...], state: ComposerState, *, opens: bool
-) -> tuple[dict[int, float], frozenset[int]]:
-    """Let the chord's new notes through the density gate or not, all together: chords stay whole.
+def _admit(state: ComposerState, struck: frozenset[int]) -> ComposerState:
+    """Let the slot's new notes through the density gate or not, all together: chords stay whole."""
+    sounding = state.reading.hands.sounding
+    voiced = {
+        pitch: loud for pitch, loud in state.voiced.items() if pitch in sounding and pitch not in struck
+    }
+    gated = (state.gated & sounding.keys()) - struck
+    new = sounding.keys() - voiced.keys() - gated
+    if new and _uniforms(state, 0)[1] < state.controls["density"].value:
+        accent = _accent(
+            round(state.place * state.steps_per_beat) % state.steps_per_bar, state.steps_per_beat
+        )
+        return replace(
+            state, voiced=voiced | {pitch: _loudness(sounding[pitch], accent) for pitch in new}, gated=gated
+        )
+    return replace(state, voiced=voiced, gated=gated | new)
 
-    Returns:
-        The notes that may sound, pitch to accent, and those that may not until the model drops them.
-    """
-    voiced = {pitch: state.voiced[pitch] for pitch in chord if pitch in state.voiced}
-    gated = state.gated.intersection(chord)
-    new = [pitch for pitch in chord if pitch not in voiced and pitch not in gated]
-    if opens:
-        return voiced | dict.fromkeys(new, _accent(state.number, state.bundle.steps_per_beat)), gated
-    return voiced, gated.union(new)
 
-
-def _accent(number: int, steps_per_beat: int) -> float:
-    """The weight of a step's place in the bar."""
-    if number % (BEATS_PER_BAR * steps_per_beat) == 0:
+def _accent(slot: int, steps_per_beat: int) -> float:
+    """The weight of a slot's place in the bar."""
+    if slot == 0:
         return ACCENTS["downbeat"]
-    if number % steps_per_beat == 0:
+    if slot % steps_per_beat == 0:
         return ACCENTS["beat"]
-    if 2 * number % steps_per_beat == 0:
+    if 2 * slot % steps_per_beat == 0:
         return ACCENTS["half beat"]
     return ACCENTS["between"]
 
 
-def _velocity(intensity: float, accent: float) -> int:
-    return max(1, round(127 * intensity * accent))
+def _loudness(velocity: int, accent: float) -> float:
+    """The share of the intensity: at its default a note sounds as loud as the model says, if it does."""
+    return velocity / (127 * CONTROLS["intensity"].default) if velocity else accent
+
+
+def _velocity(intensity: float, loudness: float) -> int:
+    return min(127, max(1, round(127 * intensity * loudness)))
 
 
 def _hear_player(state: ComposerState) -> ComposerState:
     """Let the model hear what the player plays, for a step; nothing of its own sounds meanwhile."""
-    state = _hear(state, tuple(sorted(state.live | state.struck)), 1)
-    return replace(state, voiced={}, gated=frozenset(), struck=frozenset(), rests=0)
+    state = _hear(state, {**state.struck, **state.live}, 1, frozenset(state.struck))
+    return replace(state, voiced={}, gated=frozenset(), struck={}, rests=0, repetition=Repetition())
 
 
-def _hear(state: ComposerState, chord: tuple[int, ...], steps: int) -> ComposerState:
-    """Let the model hear a chord for some steps."""
-    token = state.bundle.tokenizer.hear(chord)
-    for _ in range(steps):
-        _, model = state.bundle.model.step(state.model, state.token)
-        state = replace(state, model=model, token=token, history=_remember(state.history, chord))
+def _hear(
+    state: ComposerState, sounding: Mapping[int, int], slots: int, struck: frozenset[int] = frozenset()
+) -> ComposerState:
+    """Let the model hear for some slots what it has not composed, struck in the first of them."""
+    for _ in range(slots):
+        reading = state.reading.hearing(sounding, struck, state.blend.condition)
+        state = replace(_remember(state, sounding, struck), reading=reading)
+        struck = frozenset()
     return state
 
 
-def _remember(history: tuple[tuple[int, ...], ...], chord: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
-    return (*history[1 - MEMORY :], chord)
+def _remember(state: ComposerState, sounding: Mapping[int, int], struck: Collection[int]) -> ComposerState:
+    """Let a slot go into the history."""
+    return replace(state, history=state.history.after(sounding, struck, 1 / state.steps_per_beat))
 
 
 def _cut_off(state: ComposerState) -> ComposerState:

@@ -58,8 +58,17 @@ CONTROLS = {
         Control("density", 0, 1, 1, "probability that a step's new notes sound", glides=True),
         Control("intensity", 0, 1, 0.7, "how loud: scales the velocity", glides=True),
         Control("smooth", 0, 10000, 200, "ms that a control takes to glide to a new value"),
-        Control("top_k", 0, 1000, 0, "choose among the k likeliest chords; 0: among all", whole=True),
-        Control("top_p", 0.05, 1, 1, "choose among the likeliest chords up to this probability", glides=True),
+        Control("top_k", 0, 1000, 0, "choose among the k likeliest; 0: among all", whole=True),
+        Control("top_p", 0.05, 1, 1, "choose among the likeliest up to this probability", glides=True),
+        # 3: a fourth time in a row, and exactly, comes in 1 of 20 pieces by human composers
+        Control(
+            "repeats",
+            0,
+            100,
+            3,
+            "times in a row that a bar or more may sound exactly alike; 0: any",
+            whole=True,
+        ),
         Control("channel", 1, 16, 1, "MIDI channel of the notes", whole=True),
     )
 }
@@ -71,6 +80,9 @@ SEED = Control("seed", 0, 2**32 - 1, 3, "the same seed gives the same notes", wh
 BARS = Control("bars", 1, 100000, 8, "length of the piece in 4/4 bars", whole=True)
 PITCH = Control("note", 0, 127, 60, "MIDI pitch", whole=True)
 VELOCITY = Control("note velocity", 0, 127, 64, "MIDI velocity; 0 ends the note", whole=True)
+WEIGHT = Control(
+    "blend weight", 0, 1000, 1, "share of a composer, before the weights are divided by their sum"
+)
 LISTEN = Control("listen", 0, 2**31, 1, "steps that pass", whole=True)
 
 
