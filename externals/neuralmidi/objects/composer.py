@@ -67,6 +67,7 @@ class ComposerObject(SteppedObject[ComposerState, Step]):
     smooth = _control("smooth")
     top_k = _control("top_k")
     top_p = _control("top_p")
+    repeats = _control("repeats")
     channel = _control("channel")
 
     @message(SEED)
