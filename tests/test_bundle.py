@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from neuralmidi import bundle
 from neuralmidi.errors import NeuralMIDIError
@@ -45,14 +46,174 @@ def test_a_sound_model_loads() -> None:
     assert loaded.description["training"]["command"]
 
 
-def test_the_tiny_model_walks_its_ring() -> None:
-    loaded = bundle.load(DATA / "tiny")
+@pytest.mark.parametrize("name", ["tiny", "tiny_cache"])
+def test_the_tiny_model_walks_its_ring(name: str) -> None:
+    loaded = bundle.load(DATA / name)
     state, token, words = loaded.model.initial_state(), loaded.tokenizer.start, []
     for _ in range(9):
         logits, state = loaded.model.step(state, token)
         token = int(logits.argmax())
         words.append(loaded.tokenizer.vocabulary[token])
     assert words == [*loaded.tokenizer.vocabulary[3:], "<rest>", "48,60,64,67"]
+
+
+def test_a_model_of_events_has_its_grid_and_its_beginning() -> None:
+    loaded = bundle.load(DATA / "tiny_poly")
+    assert (loaded.steps_per_beat, loaded.tokenizer.steps_per_beat) == (12, 12)
+    assert [loaded.tokenizer.vocabulary[token] for token in loaded.tokenizer.beginning] == [
+        "<start>",
+        "bar 4/4",
+    ]
+
+
+def test_a_model_of_the_first_format_still_loads(tiny: Path) -> None:
+    edit(tiny, lambda description: description.update(format=1))
+    loaded = bundle.load(tiny)
+    assert (loaded.tokenizer.kind, loaded.condition_names, loaded.condition) == ("chords", (), None)
+
+
+# Conditions and shared weights
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Path:
+    """A model that shares the weights of its neighbour ``all``."""
+    shutil.copytree(DATA / "tiny_blend", tmp_path / "all")
+    tflite = (tmp_path / "all" / "model.tflite").read_bytes()
+    weights = {"of": "all", "condition": {"high": 1}}
+    bundle.write(tmp_path / "high", tflite, {"name": "high", "title": "High", "weights": weights})
+    return tmp_path / "high"
+
+
+def describe(directory: Path, **changes: object) -> None:
+    """Change model.json and nothing else."""
+    description = json.loads((directory / "model.json").read_text())
+    (directory / "model.json").write_text(json.dumps({**description, **changes}))
+
+
+def test_a_free_condition_has_names() -> None:
+    loaded = bundle.load(DATA / "tiny_blend")
+    assert (loaded.condition_names, loaded.condition) == (("low", "high"), None)
+    assert loaded.model.condition_size == 2
+
+
+def test_shared_weights_are_not_written_twice_and_play_as_one_of_them(shared: Path) -> None:
+    assert [path.name for path in shared.iterdir()] == ["model.json"]
+    high, all_of_them = bundle.load(shared), bundle.load(shared.parent / "all")
+    assert (high.name, high.condition_names) == ("high", ())
+    assert high.condition is not None
+    assert high.condition.tolist() == [0, 1]
+    assert high.tokenizer.vocabulary == all_of_them.tokenizer.vocabulary
+    wanted, _ = all_of_them.model.step(all_of_them.model.initial_state(), 0, np.array([0, 1], np.float32))
+    assert np.array_equal(high.model.step(high.model.initial_state(), 0)[0], wanted)
+
+
+def test_what_a_shared_model_says_itself_comes_first(shared: Path) -> None:
+    describe(shared, grid={"steps_per_beat": 3})
+    assert bundle.load(shared).steps_per_beat == 3
+    assert bundle.load(shared.parent / "all").steps_per_beat == 4
+
+
+def test_a_shared_model_is_found_through_a_link(shared: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "mine").symlink_to(shared)
+    assert bundle.load(tmp_path / "elsewhere" / "mine").name == "high"
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        "",
+        ".",
+        "..",
+        "/",
+        "all/",
+        "./all",
+        "../all",
+        "/etc",
+        "a/../all",
+        "all\0",
+        7,
+        None,
+        ["all"],
+        "x" * 5000,
+    ],
+)
+def test_weights_are_never_looked_for_anywhere_but_next_door(shared: Path, of: object) -> None:
+    describe(shared, weights={"of": of, "condition": {"high": 1}})
+    refused(shared)
+
+
+@pytest.mark.parametrize("weights", [None, {}, [], "all", {"condition": {"high": 1}}])
+def test_weights_that_are_nobodys(shared: Path, weights: object) -> None:
+    describe(shared, weights=weights)
+    assert refused(shared).why == "'weights.of' is not a text"
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        None,
+        1,
+        [],
+        ["high"],
+        {"nobody": 1},
+        {"high": "1"},
+        {"high": True},
+        {"high": 2},
+        {"high": -1},
+        {"high": None},
+    ],
+)
+def test_a_fixed_condition_that_makes_no_sense(shared: Path, condition: object) -> None:
+    describe(shared, weights={"of": "all", "condition": condition})
+    assert refused(shared).why == "'weights.condition' is not a number from 0 to 1 for some of: low, high"
+
+
+def test_weights_cannot_be_borrowed_in_a_circle(shared: Path) -> None:
+    for name in ("high", "all"):
+        describe(shared, weights={"of": name, "condition": {}})
+        describe(shared.parent / "all", weights={"of": "high", "condition": {}})
+        error = refused(shared)
+        assert error.what.endswith(f"{shared.parent / name}: model.json")
+        assert error.why == "has no weights of its own to share"
+
+
+@pytest.mark.parametrize("file", ["model.json", "model.tflite"])
+def test_a_neighbour_that_is_not_whole_is_named(shared: Path, file: str) -> None:
+    (shared.parent / "all" / file).unlink()
+    error = refused(shared)
+    assert (error.what, error.why) == (f"{shared}: {shared.parent / 'all'}: {file}", "missing")
+
+
+def test_a_neighbour_that_was_trained_again(shared: Path) -> None:
+    shutil.copy(DATA / "tiny" / "model.tflite", shared.parent / "all")
+    assert "sha256 differs" in refused(shared).why
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [None, {}, {"names": []}, {"names": "low"}, {"names": ["low", ""]}, {"names": ["low", "low"]}],
+)
+def test_a_condition_without_proper_names(tmp_path: Path, condition: object) -> None:
+    blend = Path(shutil.copytree(DATA / "tiny_blend", tmp_path / "blend"))
+    edit(blend, lambda description: description.update(condition=condition))
+    assert refused(blend).why == "'condition.names' is not a list of names, each once"
+
+
+def test_names_that_are_not_as_many_as_the_models(tmp_path: Path) -> None:
+    blend = Path(shutil.copytree(DATA / "tiny_blend", tmp_path / "blend"))
+    edit(blend, lambda description: description.update(condition={"names": ["low", "mid", "high"]}))
+    assert "'condition' is float32 [1, 2]" in refused(blend).why
+    edit(blend, lambda description: description.pop("condition"))
+    assert "takes ['condition', 'state_memory', 'token']" in refused(blend).why
+
+
+@pytest.mark.parametrize("shape", [[1, 8], [1, 9, 10], [8, 10], [1, 10**12, 10]])
+def test_a_cache_of_another_shape(tmp_path: Path, shape: list[int]) -> None:
+    cache = Path(shutil.copytree(DATA / "tiny_cache", tmp_path / "cache"))
+    edit(cache, lambda description: description["states"][1].update(shape=shape))
+    assert "shapes of its states" in refused(cache).why
 
 
 # Every way in which a model on disk can be bad
@@ -127,7 +288,7 @@ def test_a_future_format(tiny: Path) -> None:
     edit(tiny, lambda description: description.update(format=bundle.FORMAT + 1))
     error = refused(tiny)
     assert (error.why, error.remedy) == (
-        "format 2 is newer than the 1 this version knows",
+        "format 3 is newer than the 2 this version knows",
         "update neuralmidi",
     )
 
@@ -140,6 +301,12 @@ def test_a_vocabulary_that_does_not_match_the_logits(tiny: Path) -> None:
 def test_a_malformed_vocabulary(tiny: Path) -> None:
     edit(tiny, lambda description: description["tokenizer"]["vocabulary"].reverse())
     assert "does not begin with" in refused(tiny).why
+
+
+@pytest.mark.parametrize("beginning", ["<start>", [], [0], ["60"], ["<start>", "bar 4/4"]])
+def test_a_beginning_that_is_none(tiny: Path, beginning: object) -> None:
+    edit(tiny, lambda description: description["tokenizer"].update(beginning=beginning))
+    refused(tiny)
 
 
 def test_an_unknown_tokenizer(tiny: Path) -> None:
@@ -180,6 +347,8 @@ def test_a_network_that_is_not_a_step(tiny: Path, file: str, states: list[dict[s
         ("tokenizer", {"kind": "chords", "vocabulary": "60"}),
         ("tokenizer", {"kind": "chords", "vocabulary": [1, 2, 3]}),
         ("tokenizer", {"kind": ["chords"], "vocabulary": []}),
+        ("benchmark", "yes"),
+        ("benchmark", None),
         ("states", None),
         ("states", {}),
         ("states", ["state_memory"]),
@@ -216,12 +385,28 @@ def test_a_model_is_found_by_path(tiny: Path) -> None:
     "name", ["none", "", ".", "a\0b", "x" * 5000, "~nobody-is-called-this/x", "/", "tiny/model.json"]
 )
 def test_a_model_that_is_not_there_is_answered_with_those_that_are(name: str) -> None:
-    with pytest.raises(NeuralMIDIError, match="not found; there are: tiny, tiny2"):
+    with pytest.raises(
+        NeuralMIDIError, match="not found; there are: tiny, tiny2, tiny_blend, tiny_cache, tiny_poly"
+    ):
         bundle.find(name, [DATA, Path("/nowhere")])
 
 
+def test_a_benchmark_plays_but_is_not_offered(tiny: Path) -> None:
+    describe(tiny, benchmark=True)
+    assert bundle.available([tiny.parent]) == []
+    assert bundle.load(bundle.find("tiny", [tiny.parent])).name == "tiny"
+    describe(tiny, benchmark=False)
+    assert bundle.available([tiny.parent]) == ["tiny"]
+
+
+def test_a_damaged_model_is_offered_and_says_so_when_it_is_loaded(tiny: Path) -> None:
+    (tiny / "model.json").write_text("{")
+    assert bundle.available([tiny.parent]) == ["tiny"]
+
+
 def test_the_names_of_all_models(tiny: Path) -> None:
-    assert bundle.available([tiny.parent, DATA, Path("/nowhere")]) == ["tiny", "tiny2"]
+    all_of_them = ["tiny", "tiny2", "tiny_blend", "tiny_cache", "tiny_poly"]
+    assert bundle.available([tiny.parent, DATA, Path("/nowhere")]) == all_of_them
     assert bundle.available([]) == []
 
 

@@ -1,9 +1,16 @@
+import gc
+import json
 import subprocess
 import sys
+import weakref
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from neuralmidi.errors import NeuralMIDIError
 from neuralmidi.step_model import State, StepModel
 
@@ -11,9 +18,27 @@ DATA = Path(__file__).parent / "data"
 TINY = DATA / "tiny" / "model.tflite"
 
 
-@pytest.fixture
-def model() -> StepModel:
+CACHE = DATA / "tiny_cache" / "model.tflite"
+CACHES = ["cache_0_k", "cache_0_v"]
+BLEND = DATA / "tiny_blend" / "model.tflite"
+
+
+def tiny() -> StepModel:
     return StepModel(TINY.read_bytes(), ["state_memory"])
+
+
+def tiny_cache() -> StepModel:
+    return StepModel(CACHE.read_bytes(), ["state_position"], CACHES)
+
+
+def tiny_blend() -> StepModel:
+    return StepModel(BLEND.read_bytes(), ["state_memory"], condition=np.zeros(2, np.float32))
+
+
+@pytest.fixture(params=[tiny, tiny_cache, tiny_blend])
+def model(request: pytest.FixtureRequest) -> StepModel:
+    made: StepModel = request.param()
+    return made
 
 
 def walk(model: StepModel, tokens: list[int], state: State | None = None) -> tuple[list[np.ndarray], State]:
@@ -25,23 +50,49 @@ def walk(model: StepModel, tokens: list[int], state: State | None = None) -> tup
     return logits, state
 
 
+def same(one: State, other: State) -> bool:
+    """Whether two states hold the same numbers."""
+    pairs = zip(one.slots, other.slots, strict=True)
+    return (
+        one.fed == other.fed
+        and all(map(np.array_equal, one.carried, other.carried))
+        and all((a is None) == (b is None) and all(map(np.array_equal, a or (), b or ())) for a, b in pairs)
+    )
+
+
+def copied(state: State) -> State:
+    """A state that shares no memory with this one."""
+    slots = tuple(rows and tuple(row.copy() for row in rows) for rows in state.slots)
+    return replace(state, carried=tuple(part.copy() for part in state.carried), slots=slots)
+
+
 def test_state_goes_in_and_comes_out(model: StepModel) -> None:
-    (first, again), state = walk(model, [3, 3])
-    assert first.shape == (model.vocabulary_size,) == (10,)
-    assert [part.shape for part in state] == list(model.state_shapes)
+    (first, again, third), state = walk(model, [3, 3, 3])
+    assert first.shape == (model.vocabulary_size,)
+    assert [part.shape for part in state.carried] == [
+        shape for name, shape in model.state_shapes.items() if name.startswith("state")
+    ]
+    assert state.fed == 3
     assert not np.array_equal(first, again)  # the same token, but the model remembers
+    assert not np.array_equal(again, third)
 
 
 def test_the_same_input_gives_the_same_output(model: StepModel) -> None:
-    tokens = [0, 3, 4, 9, 2, 2, 5]
-    once, twice = walk(model, tokens)[0], walk(model, tokens)[0]
-    other = walk(StepModel(TINY.read_bytes(), ["state_memory"]), tokens)[0]
-    assert np.array_equal(once, twice)
-    assert np.array_equal(once, other)
+    tokens = [0, 3, 4, 9, 2, 2, 5] * 3
+    assert np.array_equal(walk(model, tokens)[0], walk(model, tokens)[0])
+
+
+@pytest.mark.parametrize("make", [tiny, tiny_cache, tiny_blend])
+def test_two_models_of_one_file_are_the_same(make: Callable[[], StepModel]) -> None:
+    tokens = [0, 3, 4, 9, 2, 2, 5] * 3
+    one, other = make(), make()
+    logits, state = walk(one, tokens)
+    assert np.array_equal(logits, walk(other, tokens)[0])
+    assert np.array_equal(walk(one, [3], state)[0], walk(other, [3], state)[0]), "a state is no interpreter's"
 
 
 def test_one_model_serves_two_composers_in_turn(model: StepModel) -> None:
-    one, two = [0, 3, 4, 5, 6], [0, 9, 8, 7, 2]
+    one, two = [0, 3, 4, 5, 6] * 3, [0, 9, 8, 7, 2] * 3
     apart = walk(model, one)[0], walk(model, two)[0]
     states = [model.initial_state(), model.initial_state()]
     together: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
@@ -54,35 +105,170 @@ def test_one_model_serves_two_composers_in_turn(model: StepModel) -> None:
 
 def test_a_snapshot_is_a_reference(model: StepModel) -> None:
     _, snapshot = walk(model, [3, 4])
-    before = [part.copy() for part in snapshot]
+    before = copied(snapshot)
     (first,), _ = walk(model, [5], snapshot)
-    walk(model, [6, 7, 8], snapshot)
-    assert np.array_equal(before, snapshot)
+    walk(model, [6, 7, 8] * 5, snapshot)
+    assert same(before, snapshot)
     assert np.array_equal(first, walk(model, [5], snapshot)[0][0])
 
 
 def test_results_are_fresh_arrays(model: StepModel) -> None:
     logits, state = model.step(model.initial_state(), 3)
-    kept = logits.copy(), state[0].copy()
+    kept = logits.copy(), copied(state)
     logits_after, _ = model.step(state, 4)
     logits_after[:] = -np.inf
     assert np.array_equal(kept[0], logits)
-    assert np.array_equal(kept[1], state[0])
+    assert same(kept[1], state)
     assert np.isfinite(model.step(state, 4)[0]).all()
 
 
-@pytest.mark.parametrize("token", [-1, 10, 2**40])
+# Caches
+
+
+def attended(tokens: list[int]) -> np.ndarray:
+    """The logits of tiny_cache after these tokens, by its recipe in tests/data/make_tiny.py."""
+    words = json.loads((DATA / "tiny_cache" / "model.json").read_text())["tokenizer"]["vocabulary"]
+    walk = np.zeros((len(words), len(words)), np.float32)
+    ring = [*range(3, len(words)), 2]
+    for token in range(len(words)):
+        place = ring.index(token) if token in ring else -1
+        walk[token, ring[(place + 1) % len(ring)]], walk[token, ring[(place + 2) % len(ring)]] = 3, 1.5
+    heard = np.eye(len(words), dtype=np.float32)[tokens]
+    memory = np.zeros(len(words), np.float32)
+    for fed in range(max(0, len(tokens) - 9), len(tokens) - 1):
+        memory += heard[fed] * (1 + fed % 8 / 8) / (1 + fed)
+    return np.asarray((heard[-1] + 0.05 * memory) @ walk)
+
+
+def test_a_row_lies_in_its_slot_until_its_turn_comes_again() -> None:
+    tokens = [int(token) for token in np.random.default_rng(0).integers(0, 10, 40)]
+    logits, _ = walk(tiny_cache(), tokens)
+    for fed, each in enumerate(logits):
+        assert np.allclose(each, attended(tokens[: fed + 1]), atol=1e-5), fed
+
+
+@given(st.data())
+def test_any_rewinds_among_any_snapshots_are_exact(data: st.DataObject) -> None:
+    model = tiny_cache()
+    snapshots: list[tuple[list[int], State]] = [([], model.initial_state())]
+    for _ in range(data.draw(st.integers(1, 12))):
+        heard, state = snapshots[data.draw(st.integers(0, len(snapshots) - 1))]
+        tokens = data.draw(st.lists(st.integers(0, 9), min_size=1, max_size=12))
+        logits, state = walk(model, tokens, state)
+        assert np.array_equal(logits, walk(tiny_cache(), heard + tokens)[0][len(heard) :])
+        snapshots.append((heard + tokens, state))
+
+
+def test_only_rows_that_differ_are_written() -> None:
+    model = tiny_cache()
+    _, state = walk(model, list(range(10)) * 2)
+    written = []
+    write = model._write
+    model._write = lambda slot, rows: (written.append(slot), write(slot, rows))[0]  # type: ignore[method-assign, func-returns-value]
+    _, ahead = walk(model, [1, 2, 3], state)
+    assert written == [4, 5, 6], "one for each step"
+    written.clear()
+    walk(model, [1], state)
+    assert written == [4, 5, 6, 4], "three to go back, one for the step"
+    written.clear()
+    walk(model, [1], ahead)
+    assert written == [4, 5, 6, 7]
+
+
+def test_rows_that_no_state_holds_are_forgotten() -> None:
+    model = tiny_cache()
+    _, state = walk(model, [3])
+    assert state.slots[0] is not None
+    row = weakref.ref(state.slots[0][0])
+    _, state = walk(model, [4] * 7, state)
+    gc.collect()
+    assert row() is not None, "it is still in its slot"
+    _, state = walk(model, [4], state)
+    gc.collect()
+    assert row() is None
+    assert len(state.slots) == 8
+
+
+@pytest.mark.parametrize(
+    ("caches", "why"),
+    [
+        ([], "states: "),
+        (["cache_0_k"], "states: "),
+        ([*CACHES, "state_position"], "states: "),
+    ],
+)
+def test_caches_that_are_not_the_files_are_refused(caches: list[str], why: str) -> None:
+    with pytest.raises(NeuralMIDIError, match=why):
+        StepModel(CACHE.read_bytes(), ["state_position"], caches)
+
+
+def test_a_state_of_the_wrong_kind_is_refused() -> None:
+    with pytest.raises(
+        NeuralMIDIError, match=r"'cache_0_k' is float32 \[1, 1, 10\], not a fixed float32 \[1, 8"
+    ):
+        StepModel(CACHE.read_bytes(), ["state_position", *CACHES])
+    with pytest.raises(NeuralMIDIError, match=r"'state_position' is float32 \[1, 1\], not a fixed"):
+        StepModel(CACHE.read_bytes(), [], ["state_position", *CACHES])
+
+
+# Conditions
+
+
+def test_a_condition_decides_where_it_goes() -> None:
+    model = tiny_blend()
+    assert model.condition_size == 2
+    low, high, both = (
+        int(model.step(model.initial_state(), 0, np.array(condition, np.float32))[0].argmax())
+        for condition in ((1, 0), (0, 1), (0.4, 0.6))
+    )
+    assert (low, high, both) == (3, 10, 10)
+
+
+def test_without_a_condition_it_is_what_the_model_was_made_with() -> None:
+    high = np.array([0, 1], np.float32)
+    free, fixed = tiny_blend(), StepModel(BLEND.read_bytes(), ["state_memory"], condition=high)
+    given, _ = free.step(free.initial_state(), 4, high)
+    assert np.array_equal(given, fixed.step(fixed.initial_state(), 4)[0])
+    nobody, _ = free.step(free.initial_state(), 4)
+    assert np.array_equal(nobody, free.step(free.initial_state(), 4, np.zeros(2, np.float32))[0])
+    assert not np.array_equal(nobody, given)
+
+
+@pytest.mark.parametrize("make", [tiny, tiny_blend])
+def test_a_condition_of_another_length_is_refused(make: Callable[[], StepModel]) -> None:
+    model = make()
+    wanted = model.step(model.initial_state(), 3)[0]
+    with pytest.raises(NeuralMIDIError, match="condition: has 3 numbers, not"):
+        model.step(model.initial_state(), 3, np.zeros(3, np.float32))
+    assert np.array_equal(wanted, model.step(model.initial_state(), 3)[0])
+
+
+@pytest.mark.parametrize("condition", [None, np.zeros(3, np.float32)])
+def test_a_model_whose_condition_is_another_is_refused(condition: np.ndarray | None) -> None:
+    with pytest.raises(NeuralMIDIError, match="condition"):
+        StepModel(BLEND.read_bytes(), ["state_memory"], condition=condition)
+
+
+# What is refused
+
+
+@pytest.mark.parametrize("token", [-1, 15, 2**40])
 def test_a_token_outside_the_vocabulary_is_refused_and_the_model_stays_usable(
     model: StepModel, token: int
 ) -> None:
     wanted = model.step(model.initial_state(), 3)[0]
-    with pytest.raises(NeuralMIDIError, match=f"token {token}: outside the vocabulary, 0 to 9"):
+    with pytest.raises(NeuralMIDIError, match=f"token {token}: outside the vocabulary, 0 to "):
         model.step(model.initial_state(), token)
     assert np.array_equal(wanted, model.step(model.initial_state(), 3)[0])
 
 
-@pytest.mark.parametrize("state", [(), (np.zeros((1, 8), np.float32),), (np.zeros((2, 10), np.float32),)])
-def test_another_models_state_is_refused_and_the_model_stays_usable(model: StepModel, state: State) -> None:
+@pytest.mark.parametrize("other", [tiny, tiny_cache, tiny_blend])
+def test_another_models_state_is_refused_and_the_model_stays_usable(
+    model: StepModel, other: Callable[[], StepModel]
+) -> None:
+    state = walk(other(), [3, 4])[1]
+    if state.shapes == model.state_shapes:
+        return
     wanted = model.step(model.initial_state(), 3)[0]
     with pytest.raises(NeuralMIDIError, match="state: is another model's"):
         model.step(state, 3)

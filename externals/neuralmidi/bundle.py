@@ -1,24 +1,41 @@
-"""A model on disk: model.tflite and model.json in a folder. The trainer writes it, the runtime checks it."""
+"""A model on disk: model.tflite and model.json in a folder. The trainer writes it, the runtime checks it.
+
+Composers may share one file of weights. Where model.json has ``"weights": {"of": "all", "condition":
+{...}}`` there is no model.tflite: the network is that of the folder ``all`` next door, always under that
+condition. What it is, is said there: tokenizer, grid, states and condition.
+"""
 
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from .errors import NeuralMIDIError
-from .step_model import StepModel
+from .step_model import Array, Shape, StepModel
 from .tokenizer import Tokenizer, tokenizer_from
 
-FORMAT: Final = 1
-"""The version of model.json that this version writes, and the newest that it reads."""
+FORMAT: Final = 2
+"""The version of model.json that this version writes, and the newest that it reads.
+
+What 2 adds to 1: caches, a condition, shared weights, the tokenizer's beginning, benchmarks.
+"""
 
 DESCRIPTION: Final = "model.json"
 WEIGHTS: Final = "model.tflite"
 LIMITS: Final[Mapping[str, int]] = {DESCRIPTION: 4 << 20, WEIGHTS: 64 << 20}
 """The largest size of each file in bytes: a damaged or hostile file must not fill the memory."""
+
+OWN: Final = ("tokenizer", "grid", "states")
+"""What a model.json that shares its weights may say itself: another beginning, say."""
+
+KINDS: Final = ("carried", "cache")
+"""Of states, see `StepModel`."""
 
 _STEPS_PER_BEAT: Final = range(1, 97)
 
@@ -33,7 +50,10 @@ class Bundle:
         title: what a menu shows.
         tokenizer: what its tokens mean.
         steps_per_beat: the grid it was trained on; 4 is a 16th grid.
-        model: the network.
+        model: the network; where `step` is given no condition, it plays under `condition`.
+        condition_names: whom a player may blend, in the order of the network's condition; nobody if it has
+            none, or a fixed one.
+        condition: the fixed one, ``[N]``; None: there is none, or it is free.
         description: the whole of model.json.
     """
 
@@ -43,6 +63,8 @@ class Bundle:
     tokenizer: Tokenizer
     steps_per_beat: int
     model: StepModel
+    condition_names: tuple[str, ...]
+    condition: Array | None
     description: Mapping[str, Any]
 
 
@@ -56,39 +78,70 @@ def load(directory: Path) -> Bundle:
         NeuralMIDIError: anything at all is wrong with it; names the file, the reason and the remedy.
     """
     directory = Path(directory)
-    try:
+    with _errors_name(directory):
         return _load(directory)
-    except NeuralMIDIError as error:
-        if error.what.startswith(str(directory)):
-            raise
-        raise NeuralMIDIError(f"{directory}: {error.what}", error.why, error.remedy) from error
 
 
 def _load(directory: Path) -> Bundle:
     if not directory.is_dir():
         raise NeuralMIDIError(str(directory), "no such folder", "give the name or folder of a model")
     description = _description(directory / DESCRIPTION)
-    tokenizer = tokenizer_from(_text(description, "tokenizer", "kind"), _words(description))
-    tflite = _read(directory / WEIGHTS)
+    home, network = _network(directory, description)
+    with _errors_name(home):
+        tflite = _read(home / WEIGHTS)
     if hashlib.sha256(tflite).hexdigest() != description.get("sha256"):
         raise _damaged(WEIGHTS, f"not the file that {DESCRIPTION} describes (sha256 differs)")
-    states = _states(description)
-    model = StepModel(tflite, list(states))
-    if model.state_shapes != tuple(states.values()):
-        raise _damaged(DESCRIPTION, "the shapes of its states are not the model's")
+    names = _condition_names(network)
+    fixed = _fixed_condition(description, names)
+    tokenizer = _tokenizer(network)
+    model = _model(tflite, _states(network), _nobody(names) if fixed is None else fixed)
     if model.vocabulary_size != len(tokenizer.vocabulary):
         sizes = f"{len(tokenizer.vocabulary)} words for a model of {model.vocabulary_size} tokens"
         raise _damaged(DESCRIPTION, f"its vocabulary has {sizes}")
+    _flag(description, "benchmark")
     model.step(model.initial_state(), tokenizer.start)  # a silently failed conversion shows here, as NaN
     return Bundle(
         directory=directory,
         name=_text(description, "name"),
         title=_text(description, "title"),
         tokenizer=tokenizer,
-        steps_per_beat=_steps_per_beat(description),
+        steps_per_beat=tokenizer.steps_per_beat,
         model=model,
+        condition_names=names if fixed is None else (),
+        condition=fixed,
         description=description,
     )
+
+
+def _network(directory: Path, description: Mapping[str, Any]) -> tuple[Path, Mapping[str, Any]]:
+    """Return the folder where the weights are, and what describes their network."""
+    if "weights" not in description:
+        return directory, description
+    name = _text(description, "weights", "of")
+    if name != Path(name).name or name == "..":  # nothing but a neighbour is ever opened
+        raise _malformed(("weights", "of"), "the bare name of a folder beside this one")
+    home = directory.resolve().parent / name
+    with _errors_name(home):
+        network = _description(home / DESCRIPTION)
+        if "weights" in network:
+            raise _damaged(DESCRIPTION, "has no weights of its own to share")
+    return home, {**network, **{key: description[key] for key in OWN if key in description}}
+
+
+def _tokenizer(network: Mapping[str, Any]) -> Tokenizer:
+    kind, words = _text(network, "tokenizer", "kind"), _words(network, "vocabulary")
+    steps_per_beat = _steps_per_beat(network)
+    if _at(network, "tokenizer", "beginning") is None:
+        return tokenizer_from(kind, words, steps_per_beat)
+    return tokenizer_from(kind, words, steps_per_beat, _words(network, "beginning"))
+
+
+def _model(tflite: bytes, states: Mapping[str, tuple[str, Shape]], condition: Array | None) -> StepModel:
+    carried, caches = ([name for name, (kind, _) in states.items() if kind == wanted] for wanted in KINDS)
+    model = StepModel(tflite, carried, caches, condition)
+    if model.state_shapes != {name: shape for name, (_, shape) in states.items()}:
+        raise _damaged(DESCRIPTION, "the shapes of its states are not the model's")
+    return model
 
 
 def write(directory: Path, tflite: bytes, description: Mapping[str, Any]) -> None:
@@ -96,14 +149,14 @@ def write(directory: Path, tflite: bytes, description: Mapping[str, Any]) -> Non
 
     Args:
         directory: made if missing.
-        tflite: the exported model.
+        tflite: the exported model; with ``weights``, the one that is shared, which is not written again.
         description: the rest of model.json; ``format`` and ``sha256`` are added here.
     """
-    sha256 = hashlib.sha256(tflite).hexdigest()
-    whole = {"format": FORMAT, **description, "sha256": sha256}
+    whole = {"format": FORMAT, **description, "sha256": hashlib.sha256(tflite).hexdigest()}
     text = json.dumps(whole, indent=1, ensure_ascii=False, allow_nan=False)
     directory.mkdir(parents=True, exist_ok=True)
-    for name, content in ((WEIGHTS, tflite), (DESCRIPTION, f"{text}\n".encode())):
+    files = {} if "weights" in description else {WEIGHTS: tflite}
+    for name, content in {**files, DESCRIPTION: f"{text}\n".encode()}.items():
         part = directory / f"{name}.part"
         part.write_bytes(content)
         part.replace(directory / name)
@@ -135,14 +188,32 @@ def find(name: str, directories: Sequence[Path]) -> Path:
 
 
 def available(directories: Sequence[Path]) -> list[str]:
-    """Return the names of all models in some directories, sorted, each once."""
+    """Return the names of all models in some directories, sorted, each once; benchmarks are no music."""
     found = (path for directory in directories for path in Path(directory).glob(f"*/{DESCRIPTION}"))
-    return sorted({path.parent.name for path in found})
+    return sorted({path.parent.name for path in found if not _is_benchmark(path)})
+
+
+def _is_benchmark(path: Path) -> bool:
+    try:
+        return _description(path).get("benchmark") is True
+    except NeuralMIDIError:
+        return False  # it is listed, so that a player who tries it is told what is wrong
+
+
+@contextmanager
+def _errors_name(folder: Path) -> Iterator[None]:
+    """Let an error begin with the folder that it is about."""
+    try:
+        yield
+    except NeuralMIDIError as error:
+        if error.what.startswith(str(folder)):
+            raise
+        raise NeuralMIDIError(f"{folder}: {error.what}", error.why, error.remedy) from error
 
 
 def _read(path: Path) -> bytes:
     """Return a file's contents, refused before they are read if too large."""
-    if not path.is_file():
+    if not os.path.isfile(path):  # unlike Path's, it takes any name at all
         raise _damaged(path.name, "missing")
     limit = LIMITS[path.name]
     try:
@@ -189,12 +260,48 @@ def _text(description: Mapping[str, Any], *keys: str) -> str:
     return value
 
 
-def _words(description: Mapping[str, Any]) -> list[str]:
-    keys = ("tokenizer", "vocabulary")
+def _words(description: Mapping[str, Any], which: str) -> list[str]:
+    keys = ("tokenizer", which)
     value = _at(description, *keys)
     if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
         raise _malformed(keys, "a list of texts")
     return value
+
+
+def _flag(description: Mapping[str, Any], key: str) -> bool:
+    value = description.get(key, False)
+    if not isinstance(value, bool):
+        raise _malformed((key,), "true or false")
+    return value
+
+
+def _condition_names(network: Mapping[str, Any]) -> tuple[str, ...]:
+    if "condition" not in network:
+        return ()
+    keys = ("condition", "names")
+    value = _at(network, *keys)
+    texts = isinstance(value, list) and all(isinstance(name, str) and name for name in value)
+    if not texts or not value or len(set(value)) < len(value):
+        raise _malformed(keys, "a list of names, each once")
+    return tuple(value)
+
+
+def _fixed_condition(description: Mapping[str, Any], names: Sequence[str]) -> Array | None:
+    """Return what the shared network is fixed to; None: it is not shared, or has no condition."""
+    if "weights" not in description or not names:
+        return None
+    keys = ("weights", "condition")
+    value = _at(description, *keys)
+    if not isinstance(value, dict) or not all(
+        name in names and type(weight) in (int, float) and 0 <= weight <= 1 for name, weight in value.items()
+    ):
+        raise _malformed(keys, f"a number from 0 to 1 for some of: {', '.join(names)}")
+    return np.array([value.get(name, 0) for name in names], np.float32)
+
+
+def _nobody(names: Sequence[str]) -> Array | None:
+    """Return the condition of no one in particular; None for a network without any."""
+    return np.zeros(len(names), np.float32) if names else None
 
 
 def _steps_per_beat(description: Mapping[str, Any]) -> int:
@@ -205,19 +312,19 @@ def _steps_per_beat(description: Mapping[str, Any]) -> int:
     return value
 
 
-def _states(description: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    """Return the shape of each state by name, in order."""
+def _states(description: Mapping[str, Any]) -> dict[str, tuple[str, Shape]]:
+    """Return the kind and the shape of each state by name, in order."""
     value = _at(description, "states")
-    wanted = "a list of {name, shape, kind: carried}"
+    wanted = f"a list of {{name, shape, kind: {' or '.join(KINDS)}}}"
     if not isinstance(value, list):
         raise _malformed(("states",), wanted)
     states = {}
     for state in value:
         name, shape, kind = (_at(state, key) for key in ("name", "shape", "kind"))
         sizes = isinstance(shape, list) and all(type(size) is int and size > 0 for size in shape)
-        if not isinstance(name, str) or name in states or not sizes or kind != "carried":
+        if not isinstance(name, str) or name in states or not sizes or kind not in KINDS:
             raise _malformed(("states",), wanted)
-        states[name] = tuple(shape)
+        states[name] = (kind, tuple(shape))
     return states
 
 

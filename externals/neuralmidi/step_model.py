@@ -1,6 +1,7 @@
 """A neural network that takes one token at a time. The one module that knows LiteRT."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -8,89 +9,167 @@ from numpy.typing import NDArray
 
 from .errors import NeuralMIDIError
 
-State = tuple[NDArray[np.float32], ...]
-"""What the network remembers, an array per state. Never written in place, so a snapshot is a reference."""
-
 SIGNATURE: Final = "step"
 TOKEN: Final = "token"
+CONDITION: Final = "condition"
 LOGITS: Final = "logits"
+
+Array = NDArray[np.float32]
+Shape = tuple[int, ...]
+Rows = tuple[Array, ...]
+"""What one token leaves in the caches: a row ``[width]`` for each."""
 
 _EXPORT_AGAIN: Final = "export the model again with this version's training.train_composer_models"
 
 
-class StepModel:
-    """Runs the signature ``step`` of a .tflite model: ``(token, state) -> (logits, state)``.
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """What a network remembers. Nothing in it is ever written to: to keep it is to take a snapshot.
 
-    It keeps no memory of its own: the state goes in and comes out, so one model serves many composers, one
-    call at a time.
+    Attributes:
+        shapes: of the model's states: what tells its own states from another model's.
+        carried: the carried states, in the model's order.
+        slots: what each slot of the caches holds; None is an empty one, all zeros.
+        fed: how many tokens have been fed.
+    """
+
+    shapes: Mapping[str, Shape]
+    carried: tuple[Array, ...]
+    slots: tuple[Rows | None, ...]
+    fed: int
+
+
+class StepModel:
+    """Runs the signature ``step`` of a .tflite model: ``(token, condition, state) -> (logits, state)``.
+
+    The state goes in and comes out, so one model serves many composers, one call at a time. It is of two
+    kinds. A *carried* state (LSTM, GRU) is an input and an output of one shape. A *cache* (attention) is an
+    input ``[1, slots, width]`` of which a step returns one new row, ``[1, 1, width]``. Its place is the slot
+    ``tokens fed before % slots``: the oldest row gives way to the newest.
+
+    To copy whole caches would cost more than the network itself, so they lie in the interpreter for good, and
+    a step writes its one row there. After a rewind, or when two composers take turns, the rows that differ
+    are written anew; all others are where they were.
 
     Args:
         tflite: the contents of the .tflite file.
-        state_names: the inputs that carry state, in the order of `State`; each is also an output.
+        carried: names of the carried states, in the order of `State.carried`.
+        caches: names of the caches, in the order of `Rows`.
+        condition: what the input ``condition`` gets when `step` is given none, ``[N]``: zeros, or what a
+            bundle fixes. None: the model has no such input.
 
     Attributes:
         vocabulary_size: how many tokens it knows.
-        state_shapes: the shape of each state, in order.
+        state_shapes: the shape of each state by name, the carried ones first.
+        condition_size: length of the input ``condition``; 0: there is none.
 
     Raises:
         NeuralMIDIError: the file is damaged, needs operators that LiteRT lacks, or its inputs and
             outputs are not those of a step.
     """
 
-    def __init__(self, tflite: bytes, state_names: Sequence[str]) -> None:
-        self._run = _step_runner(tflite)
-        inputs, outputs = self._run.get_input_details(), self._run.get_output_details()
-        names = tuple(state_names)
-        if sorted(inputs) != sorted((TOKEN, *names)) or sorted(outputs) != sorted((LOGITS, *names)):
-            raise _misfit(f"takes {sorted(inputs)} and gives {sorted(outputs)}, states: {list(names)}")
-        _check(TOKEN, inputs[TOKEN], np.int32, ((1,), (1, 1)))
+    def __init__(
+        self,
+        tflite: bytes,
+        carried: Sequence[str],
+        caches: Sequence[str] = (),
+        condition: Array | None = None,
+    ) -> None:
+        self._interpreter = _interpreter(tflite)
+        inputs, outputs = _tensors(self._interpreter)
+        self._carried, self._caches, self._default = tuple(carried), tuple(caches), condition
+        self.condition_size = 0 if condition is None else len(condition)
+        _check_names(inputs, outputs, (*carried, *caches), takes_condition=condition is not None)
         self.vocabulary_size = int(outputs[LOGITS]["shape"][-1])
         _check(LOGITS, outputs[LOGITS], np.float32, ((self.vocabulary_size,), (1, self.vocabulary_size)))
-        self.state_shapes = tuple(_shape(inputs[name]) for name in names)
-        for name, shape in zip(names, self.state_shapes, strict=True):
-            _check(name, inputs[name], np.float32, (shape,))
-            _check(name, outputs[name], np.float32, (shape,))
-        self._token_shape = _shape(inputs[TOKEN])
-        self._state_names = names
+        _check(TOKEN, inputs[TOKEN], np.int32, ((1,), (1, 1)))
+        if condition is not None:
+            _check(CONDITION, inputs[CONDITION], np.float32, ((1, self.condition_size),))
+        self.state_shapes: Mapping[str, Shape] = {name: _shape(inputs[name]) for name in (*carried, *caches)}
+        self._slots = _check_states(inputs, outputs, self._carried, self._caches)
+        self._in = {name: _view(self._interpreter, tensor) for name, tensor in inputs.items()}
+        self._out = {name: _view(self._interpreter, tensor) for name, tensor in outputs.items()}
+        self._held: tuple[Rows | None, ...] = (None,) * self._slots  # what the interpreter's caches hold
+        for name in caches:
+            self._in[name]()[:] = 0  # LiteRT does not
 
     def initial_state(self) -> State:
         """Return the state before any token: all zeros."""
-        return tuple(np.zeros(shape, np.float32) for shape in self.state_shapes)
+        carried = tuple(np.zeros(self.state_shapes[name], np.float32) for name in self._carried)
+        return State(self.state_shapes, carried, (None,) * self._slots, 0)
 
-    def step(self, state: State, token: int) -> tuple[NDArray[np.float32], State]:
+    def step(self, state: State, token: int, condition: Array | None = None) -> tuple[Array, State]:
         """Feed one token.
 
         Args:
             state: what an earlier step or `initial_state` returned; left as it is.
             token: 0 to ``vocabulary_size - 1``.
+            condition: ``[condition_size]``; None: what the model was made with.
 
         Returns:
-            The logits of the next token, shape ``[vocabulary_size]``, natural-log scale, and the new state;
-            all of them fresh arrays.
+            The logits of the next token, shape ``[vocabulary_size]``, natural-log scale, a fresh array, and
+            the new state.
 
         Raises:
-            NeuralMIDIError: there is no such token, the state is not this model's, or the logits are not
-                finite. The model stays usable.
+            NeuralMIDIError: there is no such token, the state is not this model's, the condition is not of
+                its size, or the logits are not finite. The model stays usable.
         """
-        # LiteRT would take -1 for the last token and resize its tensors to whatever shape comes in.
+        # LiteRT would take -1 for the last token.
         if not 0 <= token < self.vocabulary_size:
             why = f"outside the vocabulary, 0 to {self.vocabulary_size - 1}"
             raise NeuralMIDIError(f"token {token}", why, "feed a token of this model's tokenizer")
-        if tuple(part.shape for part in state) != self.state_shapes:
+        if state.shapes != self.state_shapes:
             raise NeuralMIDIError("state", "is another model's", "start from this model's initial_state()")
-        states = dict(zip(self._state_names, state, strict=True))
+        self._set_condition(condition)
+        self._hold(state.slots)
+        self._in[TOKEN]()[...] = token
+        for name, part in zip(self._carried, state.carried, strict=True):
+            self._in[name]()[...] = part
         try:
-            new = self._run(**{TOKEN: np.full(self._token_shape, token, np.int32)}, **states)
+            self._interpreter.invoke()
         except RuntimeError as error:
             raise NeuralMIDIError("model.tflite", f"a step failed: {error}", _EXPORT_AGAIN) from error
-        logits: NDArray[np.float32] = new[LOGITS].reshape(-1)
+        logits: Array = self._out[LOGITS]().ravel().copy()
         if not np.isfinite(logits).all():
             raise NeuralMIDIError("model.tflite", "its output is not finite", _EXPORT_AGAIN)
-        return logits, tuple(new[name] for name in self._state_names)
+        carried = tuple(self._out[name]().copy() for name in self._carried)
+        return logits, State(self.state_shapes, carried, self._slots_after(state), state.fed + 1)
+
+    def _set_condition(self, condition: Array | None) -> None:
+        if condition is None:
+            condition = self._default
+        size = 0 if condition is None else len(condition)
+        if size != self.condition_size:
+            why = f"has {size} numbers, not {self.condition_size}"
+            raise NeuralMIDIError("condition", why, "give a number for each of the model's names")
+        if condition is not None:
+            self._in[CONDITION]()[...] = condition
+
+    def _hold(self, slots: tuple[Rows | None, ...]) -> None:
+        """Let the interpreter's caches hold these rows. After an ordinary step they do already."""
+        if slots is self._held:
+            return
+        for slot, (held, rows) in enumerate(zip(self._held, slots, strict=True)):
+            if rows is not held:
+                self._write(slot, rows)
+        self._held = slots
+
+    def _slots_after(self, state: State) -> tuple[Rows | None, ...]:
+        """Put the rows that the interpreter has just returned into the slot whose turn it is."""
+        if not self._slots:
+            return ()
+        slot = state.fed % self._slots
+        rows = tuple(self._out[name]()[0, 0].copy() for name in self._caches)
+        self._write(slot, rows)
+        self._held = (*state.slots[:slot], rows, *state.slots[slot + 1 :])
+        return self._held
+
+    def _write(self, slot: int, rows: Rows | None) -> None:
+        for place, name in enumerate(self._caches):
+            self._in[name]()[0, slot] = 0 if rows is None else rows[place]
 
 
-def _step_runner(tflite: bytes) -> Any:
-    """Return LiteRT's runner of the signature ``step``: named arrays in, named fresh arrays out."""
+def _interpreter(tflite: bytes) -> Any:
     from ai_edge_litert.interpreter import Interpreter  # here, so that importing neuralmidi stays quick
 
     try:
@@ -104,14 +183,67 @@ def _step_runner(tflite: bytes) -> Any:
     found = list(interpreter.get_signature_list())
     if found != [SIGNATURE]:
         raise _misfit(f"has the signatures {found}, not the one signature '{SIGNATURE}'")
-    return interpreter.get_signature_runner(SIGNATURE)
+    return interpreter
 
 
-def _shape(details: Mapping[str, Any]) -> tuple[int, ...]:
+Details = Mapping[str, Any]
+"""What LiteRT tells of a tensor."""
+
+
+def _tensors(interpreter: Any) -> tuple[dict[str, Details], dict[str, Details]]:
+    """Return the inputs and the outputs of the signature, by the names that it gives them."""
+    runner = interpreter.get_signature_runner(SIGNATURE)  # while it lives, the interpreter does not run
+    named = (runner.get_input_details(), runner.get_output_details())
+    there = (interpreter.get_input_details(), interpreter.get_output_details())
+    for signature, graph in zip(named, there, strict=True):
+        if not {d["index"] for d in signature.values()} <= {d["index"] for d in graph}:
+            raise _misfit(f"the signature '{SIGNATURE}' is not of its main graph")
+    return named
+
+
+def _view(interpreter: Any, details: Details) -> Callable[[], NDArray[Any]]:
+    """Return what gives the memory of a tensor. An array from it must be gone when the model runs."""
+    view: Callable[[], NDArray[Any]] = interpreter.tensor(details["index"])
+    return view
+
+
+def _check_names(
+    inputs: Mapping[str, Details],
+    outputs: Mapping[str, Details],
+    states: Sequence[str],
+    *,
+    takes_condition: bool,
+) -> None:
+    given = (TOKEN, CONDITION, *states) if takes_condition else (TOKEN, *states)
+    if sorted(inputs) != sorted(given) or sorted(outputs) != sorted((LOGITS, *states)):
+        condition = " and a condition" if takes_condition else ""
+        why = f"takes {sorted(inputs)} and gives {sorted(outputs)}, states: {list(states)}{condition}"
+        raise _misfit(why)
+
+
+def _check_states(
+    inputs: Mapping[str, Details],
+    outputs: Mapping[str, Details],
+    carried: Sequence[str],
+    caches: Sequence[str],
+) -> int:
+    """Return how many slots the caches have; 0 without any cache."""
+    for name in carried:
+        _check(name, inputs[name], np.float32, (_shape(inputs[name]),))
+        _check(name, outputs[name], np.float32, (_shape(inputs[name]),))
+    slots = (*_shape(inputs[caches[0]]), 0, 0)[1] if caches else 0  # they share one count
+    for name in caches:
+        width = _shape(inputs[name])[-1:]
+        _check(name, inputs[name], np.float32, ((1, slots, *width),))
+        _check(name, outputs[name], np.float32, ((1, 1, *width),))
+    return slots
+
+
+def _shape(details: Details) -> Shape:
     return tuple(int(size) for size in details["shape"])
 
 
-def _check(name: str, details: Mapping[str, Any], dtype: type, shapes: Sequence[tuple[int, ...]]) -> None:
+def _check(name: str, details: Details, dtype: type, shapes: Sequence[Shape]) -> None:
     """Raise unless a tensor has the type and one of the shapes, none of them open."""
     if details["dtype"] is not dtype or _shape(details) not in shapes or -1 in details["shape_signature"]:
         found = f"{details['dtype'].__name__} {list(_shape(details))}"

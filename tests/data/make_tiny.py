@@ -1,23 +1,29 @@
-"""Makes the tests' tiny models, sound and broken: ``PYTHONPATH=externals:. python tests/data/make_tiny.py``.
+"""Makes the tests' tiny models, sound and broken: ``PYTHONPATH=externals python tests/data/make_tiny.py``.
 
-Each walks round a ring of words. The likeliest next word is the next of the ring, then the one after it, the
-others are all alike: at temperature 0.1 it walks the ring, at 1 it takes the next word in about 6 of 10
-steps, at 2 in 3 of 10. Its one state is a fading memory of past tokens, so that a lost state changes the
-logits. The weights are written by hand, not trained: the tests know what must come out.
+Each walks round a ring of words. The weights are written by hand, not trained: the tests know what must come
+out. There is one of each kind that a model may be of:
+
+- ``tiny``, ``tiny2``: chords. The likeliest next word is the next of the ring, then the one after it, the
+  others are all alike: at temperature 0.1 it walks the ring, at 1 it takes the next word in about 6 of 10
+  steps, at 2 in 3 of 10. The one state is a fading memory of past tokens, so that a lost state changes the
+  logits.
+- ``tiny_cache``: the same ring; its memory is a cache of eight slots, and each slot counts differently.
+- ``tiny_blend``: chords again, and a condition: how much it walks the ring ``low``, how much ``high``.
+- ``tiny_poly``: events, twelve steps to a beat. It knows which notes are down, and forbids what cannot be.
+
 Needs the training extra.
 """
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from neuralmidi import bundle
-from neuralmidi.step_model import LOGITS, SIGNATURE
+from neuralmidi.step_model import CONDITION, LOGITS, SIGNATURE, TOKEN
 from neuralmidi.tokenizer import REST, SPECIALS
-
-from training.export import convert
 
 RINGS = {
     "tiny": ("48,60,64,67", "48,60,64,69", "60,65,69", "53,60,65", "55,59,62,67", "67", "62,65,67,71", REST),
@@ -26,36 +32,186 @@ RINGS = {
 NEXT, AFTER_NEXT = 3.0, 1.5
 FADING = 0.05
 
+CACHE_SLOTS = 8
+BLEND = {"low": RINGS["tiny"][:-1], "high": RINGS["tiny2"]}
 
-def tiny(name: str) -> tuple[bytes, dict[str, object]]:
-    """Return the .tflite and the description of one tiny model."""
+PITCHES = range(21, 109)
+LONGEST_WAIT = 24
+POLY_WORDS = (
+    "<start>",
+    "bar 4/4",
+    *(f"velocity {level}" for level in range(1, 9)),
+    *(f"wait {slots}" for slots in range(1, LONGEST_WAIT + 1)),
+    *(f"off {pitch}" for pitch in PITCHES),
+    *(f"on {pitch}" for pitch in PITCHES),
+)
+POLY_RING = (
+    # one bar of 4/4: a chord; a note of it struck again; a triplet; two softer chords, the same one twice
+    *("velocity 6", "on 48", "on 60", "on 64", "on 67", "wait 12"),
+    *("off 64", "off 67", "on 65", "on 67", "wait 8", "off 65", "on 64", "wait 4"),
+    *("off 48", "off 60", "off 64", "off 67", "velocity 3", "on 43", "on 59", "on 62", "wait 12"),
+    *("off 43", "off 59", "off 62", "on 43", "on 59", "on 62", "wait 12", "off 43", "off 59", "off 62"),
+)
+POLY_NEXT = 6.0
+FORBIDDEN = -1e4
+
+Made = tuple[bytes, dict[str, object]]
+Step = Callable[..., dict[str, tf.Tensor]]
+
+
+def tiny(name: str) -> Made:
+    """Return the .tflite and the description of `tiny` or `tiny2`."""
     ring = RINGS[name]
-    vocabulary = (*SPECIALS, *(word for word in ring if word != REST))
-    walk = np.zeros((len(vocabulary), len(vocabulary)), np.float32)
-    for word in vocabulary:
-        place = ring.index(word) if word in ring else -1
-        for ahead, logit in ((1, NEXT), (2, AFTER_NEXT)):
-            walk[vocabulary.index(word), vocabulary.index(ring[(place + ahead) % len(ring)])] = logit
+    vocabulary = _chord_words(ring)
     module = tf.Module()
-    module.walk = tf.Variable(walk)
+    module.walk = tf.Variable(_walk(ring, vocabulary))
 
     def step(token: tf.Tensor, state_memory: tf.Tensor) -> dict[str, tf.Tensor]:
         memory = FADING * state_memory + tf.one_hot(token, len(vocabulary))
         return {LOGITS: tf.matmul(memory, module.walk), "state_memory": memory}
 
-    shape = (1, len(vocabulary))
-    description: dict[str, object] = {
+    states = [_state("state_memory", len(vocabulary))]
+    return _convert(module, step, states), _describe(name, vocabulary, states)
+
+
+def tiny_cache() -> Made:
+    """Return the model with two caches: what was heard, and how much it weighs."""
+    ring = RINGS["tiny"]
+    vocabulary = _chord_words(ring)
+    module = tf.Module()
+    module.walk = tf.Variable(_walk(ring, vocabulary))
+    place = tf.constant(1 + np.arange(CACHE_SLOTS, dtype=np.float32)[None, :, None] / CACHE_SLOTS)
+
+    def step(token: tf.Tensor, **states: tf.Tensor) -> dict[str, tf.Tensor]:
+        heard = tf.one_hot(token, len(vocabulary))
+        position = states["state_position"]
+        memory = tf.reduce_sum(place * states["cache_0_k"] * states["cache_0_v"][:, :, :1], 1)
+        return {
+            LOGITS: tf.matmul(heard + FADING * memory, module.walk),
+            "state_position": position + 1,
+            "cache_0_k": heard[:, None],
+            "cache_0_v": tf.stack([1 / (1 + position), position, -position], 2),
+        }
+
+    states: list[dict[str, object]] = [
+        _state("state_position", 1),
+        {"name": "cache_0_k", "shape": [1, CACHE_SLOTS, len(vocabulary)], "kind": "cache"},
+        {"name": "cache_0_v", "shape": [1, CACHE_SLOTS, 3], "kind": "cache"},
+    ]
+    return _convert(module, step, states), _describe("tiny_cache", vocabulary, states)
+
+
+def tiny_blend() -> Made:
+    """Return the model with a condition. With none of its names it hardly knows where to go."""
+    vocabulary = _chord_words([word for ring in BLEND.values() for word in ring])
+    module = tf.Module()
+    module.walks = tf.Variable(np.stack([_walk(ring, vocabulary) for ring in BLEND.values()]))
+
+    def step(token: tf.Tensor, condition: tf.Tensor, state_memory: tf.Tensor) -> dict[str, tf.Tensor]:
+        memory = FADING * state_memory + tf.one_hot(token, len(vocabulary))
+        walk = tf.tensordot(condition[0] + 0.1, module.walks, 1)
+        return {LOGITS: tf.matmul(memory, walk), "state_memory": memory}
+
+    states = [_state("state_memory", len(vocabulary))]
+    tflite = _convert(module, step, states, {CONDITION: tf.TensorSpec([1, len(BLEND)], tf.float32)})
+    return tflite, _describe("tiny_blend", vocabulary, states, condition={"names": list(BLEND)})
+
+
+def tiny_poly() -> Made:
+    """Return the model of events. A wait that is not the ring's is taken for the one that is.
+
+    Its states are the place in the ring, the notes that are down, and how far the slot's order of events
+    (offs, velocity, ons, each of them ascending) has gone.
+    """
+    tokens = {word: token for token, word in enumerate(POLY_WORDS)}
+    ring = tf.constant([[tokens[word] for word in POLY_RING]])
+    waits = [tokens["wait 1"], tokens[f"wait {LONGEST_WAIT}"]]
+    order = np.zeros(len(tokens), np.float32)
+    order[tokens["off 21"] :][:88] = range(1, 89)
+    order[tokens["velocity 1"] :][:8] = 89
+    order[tokens["on 21"] :][:88] = range(90, 178)
+
+    def is_wait(token: tf.Tensor) -> tf.Tensor:
+        return (token >= waits[0]) & (token <= waits[1])
+
+    def step(token: tf.Tensor, **states: tf.Tensor) -> dict[str, tf.Tensor]:
+        begins = tf.cast(token == 0, tf.float32)[:, None]
+        fits = tf.cast((ring == token) | (is_wait(ring) & is_wait(token)), tf.float32)
+        onward = _next(states["state_place"]) * fits
+        jump = fits * tf.cast(tf.cumsum(fits, 1) < 2, tf.float32)
+        jump += begins * tf.one_hot([len(POLY_RING) - 1], len(POLY_RING))
+        place = tf.where(_any(onward), onward, tf.where(_any(jump), jump, states["state_place"]))
+
+        ahead = _next(place)
+        word = tf.reduce_sum(tf.cast(ahead, tf.int32) * ring, 1)
+        wish = _any(ahead, tf.float32) * tf.one_hot(word, len(tokens))
+
+        off, on = (tf.one_hot(token - tokens[f"{kind} 21"], 88) for kind in ("off", "on"))
+        held = (1 - begins) * tf.clip_by_value(states["state_held"] - off + on, 0, 1)
+        done = tf.gather(order, token)[:, None]
+        free = tf.ones([1, tokens["off 21"] - tokens["velocity 1"]])
+        can_be = tf.concat([tf.zeros([1, tokens["velocity 1"]]), free, held, 1 - held], 1)
+        in_order = tf.cast((order[None] == 0) | (order[None] > done), tf.float32)
+        unasked = tf.cast(
+            order[None] < 89, tf.float32
+        )  # it may wait, or end a note, but begins only the ring's
+        legal = can_be * in_order * tf.maximum(wish, unasked)
+        return {
+            LOGITS: POLY_NEXT * wish + FORBIDDEN * (1 - legal),
+            "state_place": place,
+            "state_held": held,
+            "state_order": done,
+        }
+
+    states = [_state("state_place", len(POLY_RING)), _state("state_held", 88), _state("state_order", 1)]
+    tokenizer = {"kind": "poly", "vocabulary": POLY_WORDS, "beginning": ["<start>", "bar 4/4"]}
+    description = _describe("tiny_poly", POLY_WORDS, states)
+    description |= {"tokenizer": tokenizer, "grid": {"steps_per_beat": 12}}
+    return _convert(tf.Module(), step, states), description
+
+
+def _next(place: tf.Tensor) -> tf.Tensor:
+    """The place after this one, in a ring; places are one-hot, ``[1, N]``."""
+    return tf.concat([place[:, -1:], place[:, :-1]], 1)
+
+
+def _any(places: tf.Tensor, dtype: tf.DType = tf.bool) -> tf.Tensor:
+    return tf.cast(tf.reduce_sum(places, 1, keepdims=True) > 0, dtype)
+
+
+def _chord_words(chords: Sequence[str]) -> tuple[str, ...]:
+    return (*SPECIALS, *(word for word in chords if word != REST))
+
+
+def _walk(ring: Sequence[str], vocabulary: Sequence[str]) -> np.ndarray[Any, Any]:
+    """Return ``[V, V]``: the logits of the words after each word."""
+    walk = np.zeros((len(vocabulary), len(vocabulary)), np.float32)
+    for word in vocabulary:
+        place = ring.index(word) if word in ring else -1
+        for ahead, logit in ((1, NEXT), (2, AFTER_NEXT)):
+            walk[vocabulary.index(word), vocabulary.index(ring[(place + ahead) % len(ring)])] = logit
+    return walk
+
+
+def _state(name: str, size: int) -> dict[str, object]:
+    return {"name": name, "shape": [1, size], "kind": "carried"}
+
+
+def _describe(
+    name: str, vocabulary: Sequence[str], states: Sequence[Mapping[str, object]], **more: object
+) -> dict[str, object]:
+    return {
         "name": name,
-        "title": f"{name.capitalize()} (for tests)",
+        "title": f"{name.replace('_', ' ').capitalize()} (for tests)",
         "tokenizer": {"kind": "chords", "vocabulary": vocabulary},
         "grid": {"steps_per_beat": 4},
-        "states": [{"name": "state_memory", "shape": shape, "kind": "carried"}],
+        "states": states,
+        **more,
         "scores": [],
         "sources": [],
         "training": {"command": "python tests/data/make_tiny.py"},
         "quantisation": {"kind": "float32", "loss_nats": 0},
     }
-    return convert(module, step, {"state_memory": shape}), description
 
 
 def not_finite() -> bytes:
@@ -65,25 +221,48 @@ def not_finite() -> bytes:
         memory = state_memory + tf.one_hot(token, 10)
         return {LOGITS: memory * np.float32("nan"), "state_memory": memory}
 
-    return convert(tf.Module(), step, {"state_memory": (1, 10)})
+    return _convert(tf.Module(), step, [_state("state_memory", 10)])
 
 
 def window() -> bytes:
     """Return a model that wants a window of 64 tokens at once."""
-    return _plain(lambda token: {LOGITS: tf.one_hot(token[:, -1], 10)}, (1, 64))
+    return _save(
+        tf.Module(),
+        lambda token: {LOGITS: tf.one_hot(token[:, -1], 10)},
+        {TOKEN: tf.TensorSpec([1, 64], tf.int32)},
+    )
 
 
 def flex() -> bytes:
     """Return a model with an operator that only TensorFlow has."""
-    return _plain(lambda token: {LOGITS: tf.linalg.inv(tf.one_hot(token, 1)[None])[0]}, (1,))
+    return _save(
+        tf.Module(),
+        lambda token: {LOGITS: tf.linalg.inv(tf.one_hot(token, 1)[None])[0]},
+        {TOKEN: tf.TensorSpec([1], tf.int32)},
+        tf.lite.OpsSet.SELECT_TF_OPS,
+    )
 
 
-def _plain(function: Callable[[tf.Tensor], dict[str, tf.Tensor]], shape: tuple[int, ...]) -> bytes:
-    concrete = tf.function(function).get_concrete_function(token=tf.TensorSpec(shape, tf.int32))
+def _convert(
+    module: tf.Module,
+    step: Step,
+    states: Sequence[Mapping[str, Any]],
+    more: Mapping[str, tf.TensorSpec] | None = None,
+) -> bytes:
+    inputs = {TOKEN: tf.TensorSpec([1], tf.int32), **(more or {})}
+    inputs |= {state["name"]: tf.TensorSpec(state["shape"], tf.float32) for state in states}
+    return _save(module, step, inputs)
+
+
+def _save(
+    module: tf.Module, step: Step, inputs: Mapping[str, tf.TensorSpec], *more_operators: tf.lite.OpsSet
+) -> bytes:
+    named = {name: tf.TensorSpec(spec.shape, spec.dtype, name) for name, spec in inputs.items()}
+    concrete = tf.function(step).get_concrete_function(**named)
     with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(tf.Module(), folder, signatures={SIGNATURE: concrete})
+        tf.saved_model.save(module, folder, signatures={SIGNATURE: concrete})
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS]
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS, *more_operators]
         return bytes(converter.convert())
 
 
@@ -91,6 +270,8 @@ if __name__ == "__main__":
     here = Path(__file__).parent
     for each in RINGS:
         bundle.write(here / each, *tiny(each))
+    for make in (tiny_cache, tiny_blend, tiny_poly):
+        bundle.write(here / make.__name__, *make())
     (here / "broken").mkdir(exist_ok=True)
     for broken in (not_finite, window, flex):
         (here / "broken" / f"{broken.__name__}.tflite").write_bytes(broken())
