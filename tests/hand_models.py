@@ -72,6 +72,19 @@ class Script:
         return logits, (np.append(heard, np.float32(token)),)
 
 
+class Ring(Script):
+    """Says after each of its tokens the one behind it, and after any other its first."""
+
+    def step(
+        self, state: State, token: int, condition: Condition = None
+    ) -> tuple[NDArray[np.float32], State]:
+        logits, after = super().step(state, token, condition)
+        place = self._tokens.index(token) + 1 if token in self._tokens else 0
+        logits[:] = 0
+        logits[self._tokens[place % len(self._tokens)]] = 1000
+        return logits, after
+
+
 @dataclass(frozen=True)
 class Bundle:
     """What the composer asks of a bundle."""
@@ -105,6 +118,12 @@ def poly(*words: str, steps_per_beat: int = 4, bar: str | None = "4/4", velociti
     tokens = list(map(meaning.vocabulary.index, words))
     model = Script(tokens, len(meaning.vocabulary), after=len(meaning.beginning) - 1)
     return Bundle("poly", model, meaning)
+
+
+def poly_ring(*words: str, steps_per_beat: int = 4, bar: str = "4/4", velocities: int = 8) -> Bundle:
+    """A bundle that says each of these words of the tokenizer poly after the one before it."""
+    meaning = poly_tokenizer(steps_per_beat, bar, velocities)
+    return Bundle("ring", Ring(list(map(meaning.vocabulary.index, words)), len(meaning.vocabulary)), meaning)
 
 
 def recurrent_poly(seed: int = 0, steps_per_beat: int = 4, names: tuple[str, ...] = ()) -> Bundle:

@@ -93,8 +93,8 @@ def test_the_hands_hold_a_chord_for_a_slot() -> None:
     tokenizer = ChordTokenizer((*SPECIALS, "60", "60,64"))
     first = tokenizer.read(Hands(), 3)
     second = tokenizer.read(first, 4)
-    assert (dict(first.sounding), first.attacked, first.wait) == ({60: 0}, {60}, 1)
-    assert (dict(second.sounding), second.attacked, second.wait) == ({60: 0, 64: 0}, {64}, 1)
+    assert first == Hands({60: 0}, wait=1)
+    assert second == Hands({60: 0, 64: 0}, wait=1)
     assert tokenizer.read(second, tokenizer.start) == Hands()
 
 

@@ -6,17 +6,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hand_models import Bundle, Script, State, recurrent, recurrent_poly, script, tokenizer
+from hand_models import Bundle, Script, State, poly, poly_ring, recurrent, recurrent_poly, script, tokenizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle as Snapshots
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from neuralmidi import bundle
-from neuralmidi.composer import BEATS_PER_BAR, Composer, ComposerState
+from neuralmidi.composer import BEATS_PER_BAR, MOST_EVENTS, Composer, ComposerState
 from neuralmidi.controls import CONTROLS
 from neuralmidi.errors import NeuralMIDIError
 from neuralmidi.history import MEMORY
-from neuralmidi.notes import Note, NoteEvent, Step
+from neuralmidi.notes import Metre, Note, NoteEvent, Step
 from neuralmidi.reading import Condition, Reading
 from neuralmidi.repetition import Repetition
 from numpy.typing import NDArray
@@ -37,6 +37,13 @@ def heard(composer: Composer) -> list[str]:
     """What a `Script` has heard, as words of its vocabulary."""
     words = composer.state.bundle.tokenizer.vocabulary
     return [words[int(token)] for token in composer.state.reading.state[0]]
+
+
+def told(composer: Composer) -> list[str]:
+    """What it has heard, with the word that it will hear when it is asked for the next one."""
+    token = composer.state.reading.token
+    assert token is not None
+    return [*heard(composer), composer.state.bundle.tokenizer.vocabulary[token]]
 
 
 # One step after another
@@ -450,6 +457,399 @@ def test_info_is_ready_to_print() -> None:
     assert info["composer"] == "recurrent"
     assert (info["step"], info["seed"], info["channel"], info["temperature"]) == (3, 4, 2, 0.5)
     assert all(isinstance(value, int | float | str) for value in info.values())
+
+
+# Note after note: the tokenizer poly
+
+
+def test_a_slot_holds_as_many_tokens_as_it_needs_and_a_wait_lets_slots_pass() -> None:
+    composer = Composer(
+        poly("on 60", "on 64", "wait 2", "off 60", "on 62", "wait 1", "off 62", "off 64", "wait 5")
+    )
+    steps = play(composer, 8)
+    assert [kinds(step) for step in steps[:4]] == [
+        [("on", 60), ("on", 64)],
+        [],
+        [("off", 60), ("on", 62)],
+        [("off", 62), ("off", 64)],
+    ]
+    assert not any(step.events for step in steps[4:])
+    assert kinds(composer.step(SIXTEENTH)) == [("on", 60), ("on", 64)]
+
+
+def test_a_wait_is_told_to_the_model_when_it_is_over() -> None:
+    composer = Composer(poly("on 60", "wait 3", "off 60", "wait 1"))
+    play(composer, 3)
+    assert heard(composer) == ["<start>", "bar 4/4", "on 60"]
+    composer.step(SIXTEENTH)
+    assert heard(composer) == ["<start>", "bar 4/4", "on 60", "wait 3", "off 60"]
+
+
+def test_a_note_struck_again_is_a_new_attack() -> None:
+    composer = Composer(poly("on 60", "wait 1", "off 60", "on 60", "wait 1", "off 60", "wait 1"))
+    assert [kinds(step) for step in play(composer, 3)] == [
+        [("on", 60)],
+        [("off", 60), ("on", 60)],
+        [("off", 60)],
+    ]
+
+
+def test_every_step_tells_its_grid() -> None:
+    composer = Composer(script("60"))
+    assert composer.step(SIXTEENTH).beats == pytest.approx(1 / 4)
+    composer.change(poly("on 60", "wait 1", steps_per_beat=12, bar="3/4"))
+    assert composer.step(SIXTEENTH).beats == pytest.approx(1 / 12)
+    assert (composer.info()["steps_per_beat"], composer.info()["steps_per_bar"]) == (12, 36)
+
+
+def test_at_its_default_intensity_a_note_is_as_loud_as_the_model_says() -> None:
+    composer = Composer(poly("velocity 3", "on 60", "velocity 8", "on 64", "wait 8"))
+    assert [event.velocity for event in composer.step(SIXTEENTH).events] == [40, 120]
+    composer.set("smooth", 0)
+    composer.set("intensity", 0.35)
+    assert [event.velocity for event in composer.step(SIXTEENTH).events] == [20, 60]
+    composer.set("intensity", 1)
+    assert [event.velocity for event in composer.step(SIXTEENTH).events] == [57, 127]
+
+
+def test_without_levels_accents_follow_the_bar_that_the_model_is_in() -> None:
+    bundle = poly("on 60", "wait 1", "off 60", "wait 1", bar="3/4", velocities=0, steps_per_beat=2)
+    velocities = [
+        event.velocity for step in play(Composer(bundle), 12) for event in step.events if event.velocity
+    ]
+    assert [velocity == max(velocities) for velocity in velocities] == [True, False, False] * 2
+
+
+def test_accents_stay_on_the_beat_when_the_grid_changes() -> None:
+    composer = Composer(script("60", "62"))
+    play(composer, 16 + 6)
+    composer.change(poly("off 60", "off 62", "on 60", "wait 1", steps_per_beat=12, velocities=0))
+    steps = play(composer, 60)
+    velocities = [max((event.velocity for event in step.events), default=0) for step in steps]
+    assert [place for place, velocity in enumerate(velocities) if velocity == max(velocities)] == [30]
+
+
+def test_the_density_gate_is_for_new_attacks_and_struck_ones() -> None:
+    composer = Composer(poly("on 60", "wait 1", "off 60", "on 60", "wait 1", "off 60", "on 60", "wait 1"))
+    composer.set("smooth", 0)
+    first = composer.step(SIXTEENTH)
+    composer.set("density", 0)
+    second = composer.step(SIXTEENTH)
+    composer.set("density", 1)
+    third = composer.step(SIXTEENTH)
+    assert [kinds(step) for step in (first, second, third)] == [[("on", 60)], [("off", 60)], [("on", 60)]]
+
+
+def test_a_slot_without_an_end_is_closed() -> None:
+    composer = Composer(poly("on 60", "off 60"))
+    first = composer.step(SIXTEENTH)
+    assert first.events == ()
+    words = composer.state.bundle.tokenizer.vocabulary
+    assert len(heard(composer)) == 2 + MOST_EVENTS
+    assert words[composer.state.reading.token or 0].startswith("wait")
+
+
+def test_it_does_not_wait_before_it_has_played_a_note() -> None:
+    for seed in range(20):
+        assert Composer(poly("wait 8"), seed=seed).step(SIXTEENTH).pitches
+
+
+def test_it_does_not_wait_for_ever_in_silence() -> None:
+    composer = Composer(poly("on 60", "wait 1", "off 60", *["wait 8"] * 50))
+    composer.set("repeats", 0)
+    sounding = [bool(step.pitches) for step in play(composer, 4 * MEMORY + 20)]
+    assert not any(sounding[1 : 4 * MEMORY + 1])
+    assert any(sounding[4 * MEMORY + 1 :])
+
+
+def test_a_player_s_note_cuts_a_wait_short() -> None:
+    composer = Composer(
+        poly("on 60", "wait 8", "wait 8", "wait 8", "wait 8", "wait 8", "wait 8", "on 62", "wait 1")
+    )
+    play(composer, 3)
+    composer.note(64, 100)
+    listening = play(composer, 2)
+    composer.note(64, 0)
+    after = composer.step(SIXTEENTH)
+    assert [kinds(step) for step in listening] == [[("off", 60)], []]
+    assert kinds(after) == [("on", 62)]
+    assert heard(composer)[2:] == [
+        "on 60",
+        "wait 3",
+        "off 60",
+        "velocity 7",
+        "on 64",
+        "wait 2",
+        "off 64",
+        "on 62",
+    ]
+
+
+def test_a_player_s_note_struck_again_is_heard_as_struck_again() -> None:
+    composer = Composer(poly("on 62", "wait 1", velocities=0))
+    composer.note(60, 90)
+    composer.step(SIXTEENTH)
+    composer.note(60, 0)
+    composer.note(60, 90)
+    composer.step(SIXTEENTH)
+    composer.note(60, 0)
+    composer.step(SIXTEENTH)
+    assert heard(composer)[2:9] == ["on 60", "wait 1", "off 60", "on 60", "wait 1", "off 60", "on 62"]
+
+
+def test_long_notes_of_a_player_are_long_waits() -> None:
+    composer = Composer(poly("on 62", "wait 1", velocities=0))
+    composer.note(60, 90)
+    play(composer, 19)
+    composer.note(60, 0)
+    composer.step(SIXTEENTH)
+    assert heard(composer)[2:7] == ["on 60", "wait 8", "wait 8", "wait 3", "off 60"]
+
+
+def test_a_phrase_that_is_listened_to_keeps_its_rhythm() -> None:
+    composer = Composer(poly("on 62", "wait 1", velocities=0))
+    composer.listen(100)
+    composer.note(60, 90)
+    composer.listen(2)
+    composer.note(60, 0)
+    composer.listen(3)
+    composer.note(64, 90)
+    composer.note(64, 0)
+    composer.listen(1)
+    composer.listen(1000)
+    composer.step(SIXTEENTH)
+    assert heard(composer)[2:9] == ["on 60", "wait 2", "off 60", "wait 3", "on 64", "wait 1", "off 64"]
+
+
+# From one grid, and one kind of tokens, to another
+
+
+def test_another_kind_of_model_hears_the_same_music() -> None:
+    composer = Composer(script("60", "60,64", "62,65,69", ""))
+    play(composer, 4)
+    composer.change(poly_ring("on 60", "wait 1", steps_per_beat=12))
+    assert told(composer) == [
+        "<start>", "bar 4/4", "on 60", "wait 3", "on 64", "wait 3", "off 60", "off 64",
+        "on 62", "on 65", "on 69", "wait 3", "off 62", "off 65", "off 69", "wait 3",
+    ]  # fmt: skip
+    composer.change(script("60"))
+    assert told(composer) == ["<start>", "60", "60,64", "62,65,69", "<rest>"]
+
+
+def test_what_is_struck_again_and_how_loud_is_heard_on_another_grid() -> None:
+    composer = Composer(poly_ring("velocity 2", "on 60", "wait 2", "off 60", "velocity 5", "on 60", "wait 2"))
+    play(composer, 4)
+    composer.change(poly_ring("on 60", "wait 1", steps_per_beat=12))
+    assert told(composer)[2:] == ["velocity 2", "on 60", "wait 6", "off 60", "velocity 5", "on 60", "wait 6"]
+
+
+def test_held_notes_are_handed_over_between_kinds() -> None:
+    composer = Composer(script("60,64"))
+    play(composer, 2)
+    composer.change(poly_ring("off 64", "on 67", "wait 8", steps_per_beat=12))
+    assert kinds(composer.step(SIXTEENTH)) == [("off", 64), ("on", 67)]
+    composer.change(script("60,64,67"))
+    assert kinds(composer.step(SIXTEENTH)) == [("on", 64)]
+
+
+def test_a_model_that_knows_of_bars_hears_whole_bars() -> None:
+    composer = Composer(script(*["60", "62"] * 8, "64", "64", "64", "64", *["60"] * 60))
+    play(composer, 80)
+    composer.change(poly_ring("on 67", "wait 8"))
+    phrase = ["on 64", "wait 4", "off 64", "on 60", *["wait 8"] * 7, "wait 4"]
+    assert told(composer) == ["<start>", "bar 4/4", *phrase]
+    composer.change(poly_ring("on 67", "wait 8", bar="3/4"))
+    assert told(composer)[:3] == ["<start>", "bar 3/4", "on 60"]
+
+
+def test_a_change_in_the_middle_of_a_wait_tells_how_much_of_it_is_over() -> None:
+    composer = Composer(poly_ring("on 60", "wait 8"))
+    play(composer, 3)
+    composer.change(poly_ring("off 60", "wait 8"))
+    assert told(composer)[2:] == ["on 60", "wait 3"]
+    assert kinds(composer.step(SIXTEENTH)) == [("off", 60)]
+
+
+# Primers
+
+PHRASE = [Note(0, 2, 60), Note(2, 4, 64), Note(4, 5, 62)]
+
+
+def test_a_primer_is_heard_up_to_its_last_bar_line() -> None:
+    composer = Composer(poly_ring("on 67", "wait 4", velocities=0))
+    composer.prime(PHRASE)
+    assert told(composer) == [
+        "<start>", "bar 4/4", "on 60", "wait 8", "off 60", "on 64", "wait 8", "off 64", "on 62", "wait 4",
+        "off 62", "wait 8", "wait 4",
+    ]  # fmt: skip
+    first = composer.step(SIXTEENTH)
+    assert first.number == 0
+    assert kinds(first) == [("on", 67)]
+
+
+def test_what_sounds_at_the_end_of_a_primer_is_released() -> None:
+    composer = Composer(poly_ring("on 67", "wait 4", velocities=0))
+    composer.prime([Note(0, 4, 60)])
+    assert kinds(composer.step(SIXTEENTH)) == [("on", 67)]
+    assert heard(composer) == ["<start>", "bar 4/4", "on 60", "wait 8", "wait 8", "off 60", "on 67"]
+
+
+def test_a_primer_brings_its_time_signature_and_reset_takes_it_away() -> None:
+    composer = Composer(poly_ring("on 67", "wait 4", velocities=0))
+    composer.prime(PHRASE, [Metre(0, 4, 4), Metre(3, 3, 4)])
+    assert told(composer)[:3] == ["<start>", "bar 3/4", "on 60"]
+    assert composer.info()["steps_per_bar"] == 12
+    composer.reset()
+    assert told(composer) == ["<start>", "bar 4/4"]
+
+
+def test_a_time_signature_that_the_model_does_not_know_is_its_own() -> None:
+    composer = Composer(poly_ring("on 67", "wait 4", bar="3/4"))
+    composer.prime(PHRASE, [Metre(0, 7, 4)])
+    assert composer.info()["steps_per_bar"] == 12
+
+
+def test_of_a_long_primer_the_last_bars_are_heard_whatever_the_kind() -> None:
+    notes = [Note(beat, beat + 1, 60 + 4 * (beat % 2)) for beat in range(40)]
+    for music in (script("60"), poly_ring("on 60", "wait 8")):
+        composer = Composer(music)
+        composer.prime(notes)
+        assert composer.state.history.now == MEMORY
+    composer = Composer(script("60"))
+    composer.prime(notes)
+    assert told(composer) == ["<start>", *[word for _ in range(8) for word in ["60"] * 4 + ["64"] * 4]]
+
+
+def test_a_primer_without_a_note_is_refused_and_changes_nothing() -> None:
+    composer = Composer(recurrent())
+    play(composer, 3)
+    before = composer.state
+    with pytest.raises(NeuralMIDIError, match="primer: there is no note in it"):
+        composer.prime([])
+    assert composer.state is before
+
+
+def test_a_primer_ends_what_sounds() -> None:
+    composer = Composer(script("60"))
+    composer.step(SIXTEENTH)
+    composer.prime([Note(0, 4, 72)])
+    assert kinds(composer.step(SIXTEENTH)) == [("off", 60), ("on", 60)]
+
+
+# Between composers
+
+
+class Curious(Script):
+    """A script that notes the conditions that it is given."""
+
+    given: list[list[float] | None]
+
+    def step(
+        self, state: State, token: int, condition: Condition = None
+    ) -> tuple[NDArray[np.float32], State]:
+        self.given.append(None if condition is None else condition.tolist())
+        return super().step(state, token, condition)
+
+
+def curious(*names: str) -> tuple[Bundle, list[list[float] | None]]:
+    words = tokenizer()
+    model = Curious([3, 4], len(words.vocabulary))
+    model.given = []
+    return Bundle("curious", model, words, names), model.given
+
+
+def test_the_model_is_told_the_blend_and_it_glides() -> None:
+    bundle, given = curious("bach", "chopin")
+    composer = Composer(bundle)
+    composer.step(SIXTEENTH)
+    composer.set("smooth", 2 * SIXTEENTH)
+    composer.blend("bach", 3, "chopin", 1)
+    play(composer, 3)
+    composer.blend()
+    play(composer, 2)
+    assert given == [[0, 0], [0.375, 0.125], [0.75, 0.25], [0.75, 0.25], [0.375, 0.125], [0, 0]]
+
+
+def test_a_model_of_one_composer_is_told_nothing_and_has_no_blend() -> None:
+    bundle, given = curious()
+    composer = Composer(bundle)
+    composer.step(SIXTEENTH)
+    assert given == [None]
+    assert "blend" not in composer.info()
+    before = composer.state
+    with pytest.raises(NeuralMIDIError, match="blend: this model is of one composer"):
+        composer.blend("bach", 1)
+    assert composer.state is before
+
+
+def test_a_blend_is_heard_in_the_music() -> None:
+    one, other = (Composer(recurrent_poly(1, names=("bach", "chopin"))) for _ in range(2))
+    one.blend("bach")
+    other.blend("chopin")
+    assert play(one, 64) != play(other, 64)
+
+
+def test_the_blend_survives_a_change_and_a_reset() -> None:
+    composer = Composer(curious("bach", "chopin")[0])
+    composer.set("smooth", 0)
+    composer.blend("chopin")
+    composer.step(SIXTEENTH)
+    bundle, given = curious("chopin", "joplin")
+    composer.change(bundle)
+    composer.reset()
+    composer.step(SIXTEENTH)
+    assert given == [[1, 0]] * 2
+    assert composer.info()["blend"] == "chopin 1"
+
+
+# Going round in circles
+
+
+class Circling(Script):
+    """A script that would rather go on with its tokens than not, but does not rule out the others."""
+
+    def step(
+        self, state: State, token: int, condition: Condition = None
+    ) -> tuple[NDArray[np.float32], State]:
+        logits, state = super().step(state, token, condition)
+        return logits / np.float32(100), state
+
+
+def circling(*words: str) -> Bundle:
+    bundle = poly(*words, velocities=0)
+    tokens = list(map(bundle.tokenizer.vocabulary.index, words))
+    return Bundle("circling", Circling(tokens, len(bundle.tokenizer.vocabulary), after=1), bundle.tokenizer)
+
+
+def bars(composer: Composer, count: int) -> list[list[list[tuple[str, int]]]]:
+    return [[kinds(step) for step in play(composer, 16)] for _ in range(count)]
+
+
+BAR = ("on 60", "wait 8", "off 60", "on 64", "wait 8", "off 64")
+
+
+def test_a_bar_is_not_played_more_often_than_the_guard_allows() -> None:
+    composer = Composer(circling(*BAR))
+    composer.set("top_k", 1)
+    composer.set("repeats", 2)
+    played = bars(composer, 4)
+    assert played[1] == played[2]
+    assert played[3] != played[2]
+
+
+def test_without_the_guard_it_goes_round_for_ever() -> None:
+    composer = Composer(circling(*BAR))
+    composer.set("top_k", 1)
+    composer.set("repeats", 0)
+    played = bars(composer, 20)
+    assert played[1:] == [played[1]] * 19
+
+
+def test_the_guard_does_not_make_it_say_what_the_model_rules_out() -> None:
+    composer = Composer(poly(*BAR))
+    composer.set("repeats", 1)
+    played = bars(composer, 20)
+    assert played[1:] == [played[1]] * 19
 
 
 # With real models

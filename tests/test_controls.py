@@ -18,6 +18,7 @@ from neuralmidi.errors import NeuralMIDIError
         ("intensity", None, "intensity: the number is missing / send a number from 0 to 1"),
         ("smooth", -1, "smooth: -1 is outside 0 to 10000 / send a number from 0 to 10000"),
         ("top_k", 2.5, "top_k: 2.5 is not a whole number / send a whole number from 0 to 1000"),
+        ("repeats", -1, "repeats: -1 is outside 0 to 100 / send a whole number from 0 to 100"),
         ("channel", 0, "channel: 0 is outside 1 to 16 / send a whole number from 1 to 16"),
         ("channel", 10**400, f"channel: {10**400} is outside 1 to 16 / send a whole number from 1 to 16"),
     ],

@@ -26,17 +26,23 @@ def test_a_change_too_small_to_hear_is_kept_for_later() -> None:
     assert sounding == {60: 84}
 
 
+def test_a_note_struck_again_ends_first() -> None:
+    events, sounding = advance({60: 80, 64: 80}, {60: 90, 64: 80, 67: 70}, 1, {60, 67})
+    assert [(event.kind, event.pitch) for event in events] == [("off", 60), ("on", 60), ("on", 67)]
+    assert sounding == {60: 90, 64: 80, 67: 70}
+
+
 def test_nothing_wanted_ends_all_and_nothing_more() -> None:
     assert advance({67: 1, 60: 1}, {}, 16) == (ended((60, 67), 16), {})
     assert advance({}, {}, 1) == ((), {})
 
 
-@given(notes, notes, st.integers(1, 16))
+@given(notes, notes, st.integers(1, 16), st.sets(st.integers(0, 127)))
 def test_the_events_lead_from_what_sounds_to_what_is_wanted(
-    sounding: dict[int, int], targets: dict[int, int], channel: int
+    sounding: dict[int, int], targets: dict[int, int], channel: int, struck: set[int]
 ) -> None:
     before = dict(sounding)
-    events, after = advance(sounding, targets, channel)
+    events, after = advance(sounding, targets, channel, struck)
     assert sounding == before
     played = dict(sounding)
     for event in events:
@@ -51,5 +57,6 @@ def test_the_events_lead_from_what_sounds_to_what_is_wanted(
     assert after.keys() == targets.keys()
     assert list(after) == sorted(after)
     assert all(abs(after[pitch] - targets[pitch]) < SMALLEST_SWELL for pitch in targets)
+    assert {event.pitch for event in events if event.kind == "on"} >= struck & targets.keys()
     kinds = [event.kind for event in events]
     assert kinds == sorted(kinds, key=["off", "on", "vel"].index)

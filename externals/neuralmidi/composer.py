@@ -88,6 +88,11 @@ class ComposerState:
         """Slots of its grid in a bar."""
         return self.reading.hands.bar or BEATS_PER_BAR * self.steps_per_beat
 
+    @property
+    def slot(self) -> int:
+        """The slot of its grid that comes, since the last reset. On a new grid it may have begun already."""
+        return round(self.place * self.steps_per_beat)
+
 
 class Composer:
     """Composes one step of the grid at a time.
@@ -148,14 +153,9 @@ class Composer:
         intensity, channel = state.controls["intensity"].value, int(state.controls["channel"].value)
         targets = {pitch: _velocity(intensity, loudness) for pitch, loudness in state.voiced.items()}
         events, sounding = advance(state.sounding, targets, channel, struck)
-        self.state = replace(
-            state,
-            number=state.number + 1,
-            place=state.place + 1 / state.steps_per_beat,
-            sounding=sounding,
-            ending=(),
-        )
-        return Step(state.number, tuple(sounding), state.ending + events, state.steps_per_beat)
+        place = (state.slot + 1) / state.steps_per_beat
+        self.state = replace(state, number=state.number + 1, place=place, sounding=sounding, ending=())
+        return Step(state.number, tuple(sounding), state.ending + events, place - state.place)
 
     def set(self, control: str, value: object = None) -> None:
         """Send a control to a new value; `CONTROLS` has their names and ranges.
@@ -267,15 +267,14 @@ class Composer:
     def change(self, bundle: Score) -> None:
         """Let another model go on. It hears the last `MEMORY` beats first and takes over what sounds.
 
+        Its first step leads onto its grid: it is longer or shorter, so that the beat stays where it is.
         What it has no words for is heard as the nearest it knows.
 
         Raises:
             NeuralMIDIError: the new model failed; the old one stays.
         """
-        state, steps_per_beat = self.state, bundle.tokenizer.steps_per_beat
-        place = round(state.place * steps_per_beat) / steps_per_beat
-        blend = state.blend.among(bundle.condition_names)
-        state = replace(state, place=place, blend=blend, repetition=Repetition())
+        blend = self.state.blend.among(bundle.condition_names)
+        state = replace(self.state, blend=blend, repetition=Repetition())
         self.state = replace(state, reading=_reading(bundle, state))
 
     def info(self) -> dict[str, object]:
@@ -300,10 +299,12 @@ def _reading(bundle: Score, state: ComposerState) -> Reading:
     tokenizer = bundle.tokenizer
     beginning = list(tokenizer.beginning)
     if state.metre:
-        told = tokenizer.encode_piece((), [state.metre._replace(start=0)], 0).tolist()
-        beginning = told if len(told) > 1 else beginning
+        told = tokenizer.encode_piece((), [state.metre._replace(start=0)], 1).tolist()
+        told = [token for token in told if token in tokenizer.unmusical]
+        beginning = told if len(told) > 1 else beginning  # it may have no word for the metre
     bar = reduce(tokenizer.read, beginning, Hands()).bar / tokenizer.steps_per_beat
-    beats = state.history.beats_since_bar_line(state.place, bar)
+    place = round(state.place * tokenizer.steps_per_beat) / tokenizer.steps_per_beat
+    beats = state.history.beats_since_bar_line(place, bar)
     music = tokenizer.encode_piece(state.history.last(beats), end=beats)[1:].tolist()
     return Reading.begin(bundle, [*beginning, *music], state.blend.condition)
 
@@ -411,9 +412,7 @@ def _admit(state: ComposerState, struck: frozenset[int]) -> ComposerState:
     gated = (state.gated & sounding.keys()) - struck
     new = sounding.keys() - voiced.keys() - gated
     if new and _uniforms(state, 0)[1] < state.controls["density"].value:
-        accent = _accent(
-            round(state.place * state.steps_per_beat) % state.steps_per_bar, state.steps_per_beat
-        )
+        accent = _accent(state.slot % state.steps_per_bar, state.steps_per_beat)
         return replace(
             state, voiced=voiced | {pitch: _loudness(sounding[pitch], accent) for pitch in new}, gated=gated
         )

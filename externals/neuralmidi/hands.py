@@ -10,7 +10,7 @@ class Hands:
 
     Attributes:
         sounding: MIDI pitch to velocity of every key that is down; 0: nobody says how loud.
-        attacked: the keys that went down in this slot.
+        attacked: the keys that were said to go down in this slot, though they may have been down before.
         wait: for how many slots the last token holds; 0: the slot is open, more tokens belong to it.
         velocity: of the notes that begin next, as far as tokens have said; 0: they have not.
         bar: length of the bar in slots; 0: no token has said it.

@@ -79,11 +79,8 @@ class ChordTokenizer:
         return token if nearest is None else nearest
 
     def read(self, hands: Hands, token: int) -> Hands:
-        """Return what the hands do in the slot of a token."""
-        if token == self.start:
-            return Hands()
-        chord = self.decode(token)
-        return Hands(dict.fromkeys(chord, 0), frozenset(chord) - hands.sounding.keys(), wait=1)
+        """Return what the hands do in the slot of a token; it does not tell what they strike."""
+        return Hands() if token == self.start else Hands(dict.fromkeys(self.decode(token), 0), wait=1)
 
     def write(
         self, hands: Hands, sounding: Mapping[int, int], struck: Collection[int] = ()
