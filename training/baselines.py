@@ -1,0 +1,204 @@
+"""What plain counting achieves: the scores a network has to beat, on the same music and in the same units."""
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import exp, log
+from typing import Final
+
+import numpy as np
+from neuralmidi.tokenizer import PolyTokenizer
+from numpy.typing import NDArray
+
+from training.likelihood import GIVEN, Score, begun
+from training.spelling import Spelling
+
+ORDER: Final = 6
+"""The n of the n-grams: a symbol is predicted from the five before it."""
+MIDDLE: Final = 60
+"""What the first pitch is told from."""
+PITCHED: Final = ("off", "on")
+FORBIDDEN: Final = -1e4
+"""The logit of what cannot follow."""
+
+Symbols = tuple[Hashable, ...]
+Chord = tuple[int, ...]
+Chords = Sequence[Chord]
+Known = Sequence[tuple[Counter[Hashable], int]]
+"""What followed each known context, shortest first, and how often anything did."""
+
+
+class Counts:
+    """An n-gram, smoothed as Witten and Bell (1991) do.
+
+    Each context of up to ``order - 1`` symbols gives way to the next shorter one in proportion to how many
+    different symbols have followed it; the shortest gives way to what the caller takes for granted.
+
+    Args:
+        order: the n of the n-gram.
+    """
+
+    def __init__(self, order: int = ORDER) -> None:
+        self._order = order
+        self._followers: dict[Symbols, Counter[Hashable]] = {}
+
+    def learn(self, before: Symbols, symbol: Hashable) -> None:
+        """Count a symbol after those before it, the last of them last."""
+        for context in self._contexts(before):
+            self._followers.setdefault(context, Counter())[symbol] += 1
+
+    def known(self, before: Symbols) -> Known:
+        """Return what is known of the contexts at the end of ``before``."""
+        found = (self._followers.get(context) for context in self._contexts(before))
+        return [(followers, followers.total()) for followers in found if followers]
+
+    def _contexts(self, before: Symbols) -> Iterator[Symbols]:
+        return (before[len(before) - length :] for length in range(min(self._order - 1, len(before)) + 1))
+
+
+def probability(known: Known, symbol: Hashable, p: float) -> float:
+    """Return the probability of a symbol; ``p`` is what it would be if nothing were known."""
+    for followers, total in known:
+        p = (followers[symbol] + len(followers) * p) / (len(followers) + total)
+    return p
+
+
+def likeliest(known: Known) -> Hashable:
+    """Return the likeliest symbol that has been seen at all; None if nothing is known."""
+    # Of what has only ever been seen without its context, the most frequent is the best.
+    candidates = {symbol for followers, _ in known[1:] for symbol in followers}
+    candidates |= {symbol for followers, _ in known[:1] for symbol, _ in followers.most_common(1)}
+    return max(sorted(candidates, key=str), key=lambda symbol: probability(known, symbol, 0), default=None)
+
+
+class ChordCounts:
+    """A 6-gram of chords: the whole set that sounds in a step, from the five steps before it, in any key.
+
+    Chords are told from the lowest pitch of the last one that sounded. One that was never seen is spelled
+    (`Spelling`), so that the likelihood is exact.
+
+    Args:
+        pieces: training music, the sounding pitches of each step, ascending.
+    """
+
+    def __init__(self, pieces: Sequence[Chords]) -> None:
+        self._counts = Counts()
+        self._spelling = Spelling(pieces)
+        for piece in pieces:
+            for before, chord in _chords(piece):
+                self._counts.learn(before, chord)
+
+    def score(self, piece: Chords, steps_per_beat: int) -> Score:
+        """Score a piece from its first step on; all nats are those of pitches."""
+        nats, right = 0.0, 0
+        for place, (before, chord) in enumerate(_chords(piece)):
+            known = self._counts.known(before)
+            last = piece[place - 1] if place else ()
+            nats -= log(probability(known, chord, exp(self._spelling.log_p(last, piece[place]))))
+            right += likeliest(known) == chord
+        return Score(
+            pitches=nats,
+            steps=len(piece),
+            right=right,
+            notes=begun(piece),
+            beats=len(piece) / steps_per_beat,
+            pieces=1,
+        )
+
+
+def _chords(piece: Chords) -> Iterator[tuple[Symbols, Chord]]:
+    """Yield each chord and those before it, all told from the lowest pitch of the last that sounded."""
+    bass = MIDDLE
+    for place, chord in enumerate(piece):
+        before = piece[max(0, place - ORDER + 1) : place]
+        bass = before[-1][0] if before and before[-1] else bass
+        yield tuple(_above(bass, each) for each in before), _above(bass, chord)
+
+
+def _above(bass: int, chord: Chord) -> Chord:
+    return tuple(pitch - bass for pitch in chord)
+
+
+@dataclass(frozen=True)
+class Hands:
+    """What decides which event may follow.
+
+    Attributes:
+        before: the last tokens.
+        pitch: of the last event that has one.
+        down: the pitches that sound.
+        cursor: how far the slot is: events come in the order of `_place`. -1: something must happen.
+    """
+
+    before: tuple[int, ...] = ()
+    pitch: int = MIDDLE
+    down: frozenset[int] = frozenset()
+    cursor: int = 0
+
+
+class EventCounts:
+    """A 6-gram of events, in any key: pitches are told from that of the event before. Asked like a network.
+
+    Like a network it gives nothing to an event that cannot follow.
+
+    Args:
+        tokenizer: what the tokens mean.
+        pieces: the tokens of each training piece.
+    """
+
+    def __init__(self, tokenizer: PolyTokenizer, pieces: Iterable[Sequence[int]]) -> None:
+        self._actions = tokenizer.actions
+        self._longest = tokenizer.longest_wait
+        self._counts = Counts()
+        for tokens in pieces:
+            hands = self.initial_state()
+            for token in tokens:
+                if self._actions[token].kind not in GIVEN:
+                    self._counts.learn(self._told(hands, hands.before), self._told(hands, (token,))[0])
+                hands = self._after(hands, token)
+
+    def initial_state(self) -> Hands:
+        """Return the state before any token: nothing sounds."""
+        return Hands()
+
+    def step(self, state: Hands, token: int) -> tuple[NDArray[np.float64], Hands]:
+        """Return the logits ``[V]`` of what follows ``token``, and the state after it."""
+        hands = self._after(state, token)
+        known = self._counts.known(self._told(hands, hands.before))
+        logits = np.full(len(self._actions), FORBIDDEN)
+        for each in range(len(self._actions)):
+            if self._may_follow(hands, each):
+                p = probability(known, self._told(hands, (each,))[0], 1 / len(self._actions))
+                logits[each] = log(p)
+        return logits, hands
+
+    def _told(self, hands: Hands, tokens: tuple[int, ...]) -> Symbols:
+        """Return tokens as they are in any key."""
+        actions = (self._actions[token] for token in tokens)
+        return tuple((kind, value - hands.pitch if kind in PITCHED else value) for kind, value in actions)
+
+    def _after(self, hands: Hands, token: int) -> Hands:
+        kind, value = self._actions[token]
+        before = (*hands.before, token)[1 - ORDER :]
+        if kind == "on":
+            return Hands(before, value, hands.down | {value}, _place(kind, value))
+        if kind == "off":
+            return Hands(before, value, hands.down - {value}, _place(kind, value))
+        if kind == "velocity":
+            return replace(hands, before=before, cursor=max(hands.cursor, _place(kind, value)))
+        if kind == "start":
+            return Hands(before)
+        return replace(hands, before=before, cursor=-1 if kind == "wait" and value < self._longest else 0)
+
+    def _may_follow(self, hands: Hands, token: int) -> bool:
+        kind, value = self._actions[token]
+        if kind == "wait":
+            return hands.cursor >= 0
+        if kind in PITCHED:
+            return (value in hands.down) == (kind == "off") and _place(kind, value) > hands.cursor
+        return kind == "velocity" and self._actions[hands.before[-1]].kind != "velocity"
+
+
+def _place(kind: str, value: int) -> int:
+    """Return where in its slot an event comes: ends first, each by pitch."""
+    return {"off": 1 + value, "velocity": 128, "on": 129 + value}[kind]

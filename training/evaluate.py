@@ -1,0 +1,153 @@
+"""How well a model predicts music it has not learnt from, and how its own music differs from that.
+
+Example:
+    python -m training.evaluate tflite_models/bach dataset/piano_pd/Bach --split valid
+
+DATA is a folder of MIDI files, with a split.csv in it or above it; or the JSB chorales, their JSON or the
+folder it is in. The model's file is asked as it is asked when it plays: one token at a time.
+
+nats            -ln of the probability of what is there, given all before it in the piece; exact
+pitches         of these: whether one more note begins, and which
+hold            which notes end, and for how long nothing changes
+velocity        how loud notes begin
+accuracy        share of steps in which everything that happens was at every turn the likeliest
+perplexity      exp(nats per step)
+distance        share of notes that would have to be others for the same histogram as the real music's
+copied          share of runs of 8 notes that are in the training music, too, in whatever key
+"""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from neuralmidi import bundle
+from neuralmidi.bundle import Bundle
+from neuralmidi.errors import NeuralMIDIError
+from neuralmidi.options import Options
+from neuralmidi.quiet import quiet
+from neuralmidi.step_model import State, StepModel
+from numpy.typing import NDArray
+
+from training.corpora import Corpus, read
+from training.dataset import SPLITS, Piece
+from training.likelihood import KINDS, Score, score, sounding
+from training.progress import progress
+from training.spelling import Spelling
+from training.statistics import BARS, EXCERPTS, compare, generate, real
+
+
+@dataclass(frozen=True)
+class Conditioned:
+    """A step model that plays under one condition, asked like one that has none."""
+
+    model: StepModel
+    condition: NDArray[np.float32] | None
+
+    def initial_state(self) -> State:
+        """The state before any token."""
+        return self.model.initial_state()
+
+    def step(self, state: State, token: int) -> tuple[NDArray[np.float32], State]:
+        """Logits of what follows ``token``, and the state after it."""
+        return self.model.step(state, token, self.condition)
+
+
+def like(model: Bundle, composer: str) -> Conditioned:
+    """Return a model that plays like one of its composers; like nobody if it does not know the name."""
+    if not model.condition_names:
+        return Conditioned(model.model, None)
+    named = [float(name == composer) for name in model.condition_names]
+    return Conditioned(model.model, np.array(named, np.float32))
+
+
+def score_pieces(model: Bundle, pieces: Sequence[Piece], train: Sequence[Piece] = ()) -> list[Score]:
+    """Score pieces, each from its first step on; a model of many composers plays each like its own.
+
+    Args:
+        model: what is scored.
+        pieces: what it is scored by.
+        train: the music to learn from how a chord beyond a vocabulary is spelled; else a guess must do.
+    """
+    spelling = Spelling(sounding(piece, model.steps_per_beat) for piece in train)
+    return [
+        score(like(model, piece.composer), model.tokenizer, piece, spelling)
+        for piece in progress("scoring", pieces)
+    ]
+
+
+def evaluate(model: Bundle, corpus: Corpus, split: str) -> dict[str, Any]:
+    """Return all figures of a model on one split: those of the score, ``clean`` and ``music``."""
+    pieces, train = corpus.parts[split], corpus.parts.get("train", [])
+    scores = score_pieces(model, pieces, train)
+    report: dict[str, Any] = sum(scores, Score()).figures()
+    if corpus.clean and split != "train":
+        clean = (each for each, piece in zip(scores, pieces, strict=True) if piece.name in corpus.clean)
+        report["clean"] = sum(clean, Score()).figures()
+    unheard, learnt = ([real(piece, model.steps_per_beat) for piece in part] for part in (pieces, train))
+    generated = [generate(model, seed) for seed in progress("composing", range(EXCERPTS))]
+    report["music"] = compare(unheard, generated, [] if split == "train" else learnt)
+    return report
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says; 0 when it is done, 2 for an error, one line on stderr."""
+    try:
+        options = _parser().parse_args(arguments)
+        with quiet():
+            model = bundle.load(bundle.find(str(options.model), [Path(), *bundle.default_directories()]))
+        corpus = read(options.data, model.steps_per_beat, model.condition_names)
+        if options.split not in corpus.parts:
+            there = ", ".join(f"{split} {len(part)}" for split, part in corpus.parts.items())
+            why = f"no pieces of the split '{options.split}'; pieces there are: {there or 'none'}"
+            raise NeuralMIDIError(str(options.data), why, "choose another --split, or other data")
+        report = evaluate(model, corpus, options.split)
+    except NeuralMIDIError as error:
+        print(f"evaluate: {error}", file=sys.stderr)
+        return 2
+    print(f"{model.name} ({model.tokenizer.kind}) on {options.data}, {options.split}")
+    print("\n".join(_lines(report)))
+    if options.json:
+        print(json.dumps({"model": model.name, "data": options.data.name, "split": options.split, **report}))
+    return 0
+
+
+def _lines(report: Mapping[str, Any]) -> list[str]:
+    """Return the report for people."""
+    lines = [f"{report['pieces']} pieces, {report['steps']} steps, {report['notes']} notes", ""]
+    lines += [f"{'nats':22}{'per step':>10}{'per note':>10}{'per beat':>10}"]
+    for name, prefix in (("together", ""), *((kind, f"{kind}_") for kind in KINDS)):
+        values = (f"{report[f'{prefix}nats_per_{unit}']:10.4f}" for unit in ("step", "note", "beat"))
+        lines.append(f"{name:22}{''.join(values)}")
+    lines += ["", f"accuracy {report['accuracy']:.4f}, perplexity {report['perplexity']:.5g}"]
+    if clean := report.get("clean"):
+        lines.append(
+            f"the {clean['pieces']} pieces whose melody is not in the training part: "
+            f"{clean['nats_per_step']:.4f} nats per step, accuracy {clean['accuracy']:.4f}"
+        )
+    columns = ("real", "generated", "training")
+    lines += [
+        "",
+        f"{f'{EXCERPTS * BARS} bars at temperature 1':28}" + "".join(f"{each:>10}" for each in columns),
+    ]
+    for figure, values in report["music"].items():
+        cells = (f"{values[each]:10.4f}" if each in values else f"{'':10}" for each in columns)
+        lines.append(f"{figure.replace('_', ' '):28}{''.join(cells)}")
+    return lines
+
+
+def _parser() -> Options:
+    summary, rest = (__doc__ or "").split("\n\n", 1)
+    parser = Options("python -m training.evaluate", summary, rest)
+    parser.add_argument("model", metavar="MODEL_DIR", help="the folder of a model, or its name")
+    parser.add_argument("data", metavar="DATA", type=Path, help="music of which a part was not learnt from")
+    parser.add_argument("--split", choices=[*SPLITS], default="valid", help="default valid")
+    parser.add_argument("--json", action="store_true", help="print all figures as a last line of JSON, too")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,165 @@
+"""Music and its learning as pictures: PNG files, small enough to be shown on a page."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import matplotlib
+import numpy as np
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from neuralmidi.notes import note_name
+
+from training.statistics import Music
+
+matplotlib.use("Agg")  # no window, whatever the machine has
+
+INK: Final = "#2b2d33"
+FAINT: Final = "#e3e3e0"
+PAPER: Final = "#ffffff"
+BLACK_KEYS: Final = (1, 3, 6, 8, 10)
+LOUDNESS: Final = LinearSegmentedColormap.from_list("loudness", ("#9ecae1", "#2b7bba", "#08306b"))
+"""Soft notes are light."""
+LINES: Final = ("#2b7bba", "#d9632a", "#3a8f5a", "#7b5ea7", "#999999")
+SOFTEST: Final = 20
+LOUDEST: Final = 110
+"""The velocities of the lightest and the darkest colour."""
+UNSAID: Final = 80
+"""The velocity of notes of which nobody says how loud they are."""
+WIDTH: Final = 9.0
+DPI: Final = 100
+STYLE: Final[Mapping[str, Any]] = {
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "legend.frameon": False,
+}
+
+
+def roll(path: Path, music: Mapping[str, Music], bars: int = 8) -> None:
+    """Draw piano rolls, one below the other, of the same pitches and the same length; darker is louder.
+
+    Args:
+        path: the PNG to write.
+        music: by title.
+        bars: how many of them are drawn, from the beginning.
+    """
+    beats = bars * max(each.bar for each in music.values())
+    pitches = np.concatenate([_until(each, beats)[0] for each in music.values()])
+    low, high = int(pitches.min(initial=60)) - 2, int(pitches.max(initial=60)) + 2
+    with matplotlib.rc_context(STYLE):
+        figure = Figure((WIDTH, 0.55 + len(music) * (0.55 + 0.045 * (high - low))), DPI, layout="constrained")
+        panels = np.atleast_1d(figure.subplots(len(music), 1, sharex=False))
+        for panel, (title, each) in zip(panels, music.items(), strict=True):
+            _draw_roll(panel, title, each, beats)
+            panel.set_ylim(low, high + 1)
+        panels[-1].set_xlabel("bar (the darker, the louder)")
+        figure.savefig(path)
+
+
+def _until(music: Music, beats: float) -> tuple[Any, ...]:
+    """Return pitch, begin and end in beats, velocity of the notes that begin before then."""
+    strokes, grid = music.strokes, music.steps_per_beat
+    kept = strokes.start < beats * grid
+    return (
+        strokes.pitch[kept],
+        strokes.start[kept] / grid,
+        np.minimum(strokes.end[kept] / grid, beats),
+        strokes.velocity[kept],
+    )
+
+
+def _draw_roll(panel: Any, title: str, music: Music, beats: float) -> None:
+    pitch, start, end, velocity = _until(music, beats)
+    for key in range(128):
+        if key % 12 in BLACK_KEYS:
+            panel.axhspan(key, key + 1, color="#f4f4f1", linewidth=0)
+        elif key % 12 == 0:
+            panel.axhline(key, color=FAINT, linewidth=0.8)
+    lines = np.arange(0, beats + music.bar / 2, music.bar)
+    for line in lines:
+        panel.axvline(line, color="#b9b9b4", linewidth=0.8)
+    gap = beats / 1500  # so that a note struck again is seen to be
+    boxes = [
+        ((a, p + 0.08), (b - gap, p + 0.08), (b - gap, p + 0.92), (a, p + 0.92))
+        for p, a, b in zip(pitch, start, end, strict=True)
+    ]
+    loud = (np.where(velocity == 0, UNSAID, velocity) - SOFTEST) / (LOUDEST - SOFTEST)
+    panel.add_collection(PolyCollection(boxes, facecolors=LOUDNESS(loud), linewidths=0))
+    panel.set_title(title)
+    panel.set_xlim(0, beats)
+    panel.set_xticks(lines[:-1] + music.bar / 2, [str(bar) for bar in range(1, len(lines))])
+    octaves = range(0, 128, 12)
+    panel.set_yticks([key + 0.5 for key in octaves], [note_name(key) for key in octaves])
+    panel.tick_params(length=0)
+    panel.spines[["left", "bottom"]].set_visible(False)
+
+
+def curves(
+    path: Path, lines: Mapping[str, Sequence[float]], unit: str, marks: Mapping[str, float] | None = None
+) -> None:
+    """Draw how training went, epoch by epoch; the best epoch of the last line is marked.
+
+    Args:
+        path: the PNG to write.
+        lines: by name the value after each epoch; the last one decides.
+        unit: of the values.
+        marks: values to compare with, by name, as level lines.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure((WIDTH, 3.6), DPI, layout="constrained")
+        panel = figure.subplots()
+        for colour, (name, values) in zip(LINES, lines.items(), strict=False):
+            panel.plot(range(1, len(values) + 1), values, color=colour, label=name, linewidth=1.8)
+        *_, (name, values) = lines.items()
+        best = int(np.argmin(values))
+        panel.plot(best + 1, values[best], "o", color=LINES[len(lines) - 1], markersize=6)
+        panel.annotate(
+            f"{values[best]:.3f}", (best + 1, values[best]), (0, 8), textcoords="offset points", ha="center"
+        )
+        for name, value in (marks or {}).items():
+            panel.axhline(value, color=LINES[-1], linewidth=1, linestyle=(0, (4, 3)))
+            end = {"xytext": (0, 3), "textcoords": "offset points", "ha": "right"}
+            panel.annotate(name, (len(values), value), color="#777777", **end)
+        panel.set_xlabel("epoch")
+        panel.set_ylabel(unit)
+        panel.set_xlim(1 - 0.02 * len(values), len(values) * 1.02)
+        panel.xaxis.get_major_locator().set_params(integer=True)
+        panel.grid(axis="y", color=FAINT, linewidth=0.8)
+        panel.legend()
+        figure.savefig(path)
+
+
+def blend(path: Path, shares: Sequence[float], nats: Mapping[str, Sequence[float]], unit: str) -> None:
+    """Draw how likely music from between two composers is to the model of each.
+
+    Args:
+        path: the PNG to write.
+        shares: of the second composer, 0 to 1.
+        nats: of the music made with each share under each composer's own model, the first composer first.
+        unit: of the values.
+    """
+    first, second = nats
+    with matplotlib.rc_context(STYLE):
+        figure = Figure((WIDTH * 0.72, 3.8), DPI, layout="constrained")
+        panel = figure.subplots()
+        for colour, (name, values) in zip(LINES, nats.items(), strict=False):
+            style = {"color": colour, "linewidth": 1.8, "markersize": 4}
+            panel.plot(shares, values, "o-", label=f"under {name}'s model", **style)
+        panel.set_xticks(
+            [0, 0.25, 0.5, 0.75, 1],
+            [f"{first}\nalone", "3 to 1", "half and half", "1 to 3", f"{second}\nalone"],
+        )
+        panel.set_ylabel(unit)
+        panel.grid(axis="y", color=FAINT, linewidth=0.8)
+        panel.legend()
+        figure.savefig(path)
