@@ -46,6 +46,42 @@ class Recurrent:
         return (hidden @ self._output)[0], (hidden,)
 
 
+class Lawful(Recurrent):
+    """A recurrent network for poly that never says what cannot follow; its state is also all it has heard.
+
+    Within a slot the ends come before the attacks, each in ascending pitch; after a wait that is not the
+    longest something changes.
+    """
+
+    def __init__(self, tokenizer: PolyTokenizer, seed: int = 0) -> None:
+        super().__init__(len(tokenizer.vocabulary), seed)
+        self._actions, self._longest_wait = tokenizer.actions, tokenizer.longest_wait
+
+    def initial_state(self) -> State:
+        return (np.zeros(0, np.float32), np.zeros(128, np.float32), *super().initial_state())
+
+    def step(
+        self, state: State, token: int, condition: Condition = None
+    ) -> tuple[NDArray[np.float32], State]:
+        heard, down, hidden = state
+        logits, after = super().step((hidden,), token, condition)
+        kind, value = self._actions[token]
+        down = down.copy()
+        if kind in ("on", "off"):
+            down[value] = kind == "on"
+        ended = value if kind == "off" else 128 if kind == "on" else -1
+        begun = value if kind == "on" else -1
+        changes = kind == "wait" and value < self._longest_wait
+        legal = [
+            (kind == "off" and bool(down[value]) and value > ended)
+            or (kind == "on" and not down[value] and value > begun)
+            or (kind == "wait" and not changes)
+            for kind, value in self._actions
+        ]
+        new = (np.append(heard, np.float32(token)), down, *after)
+        return np.where(legal, logits, np.float32(-1e4)), new
+
+
 class Script:
     """Says these tokens one after another, over and over; its state is all it has heard.
 
@@ -130,3 +166,9 @@ def recurrent_poly(seed: int = 0, steps_per_beat: int = 4, names: tuple[str, ...
     """A bundle that says anything, and much that cannot follow."""
     meaning = poly_tokenizer(steps_per_beat)
     return Bundle("recurrent poly", Recurrent(len(meaning.vocabulary), seed), meaning, names)
+
+
+def lawful(seed: int = 0, steps_per_beat: int = 4) -> Bundle:
+    """A bundle that says all that can follow and nothing else."""
+    meaning = poly_tokenizer(steps_per_beat, velocities=0)
+    return Bundle("lawful", Lawful(meaning, seed), meaning)

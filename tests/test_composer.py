@@ -6,7 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hand_models import Bundle, Script, State, poly, poly_ring, recurrent, recurrent_poly, script, tokenizer
+from hand_models import (
+    Bundle,
+    Script,
+    State,
+    lawful,
+    poly,
+    poly_ring,
+    recurrent,
+    recurrent_poly,
+    script,
+    tokenizer,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle as Snapshots
@@ -34,7 +45,7 @@ def kinds(step: Step) -> list[tuple[str, int]]:
 
 
 def heard(composer: Composer) -> list[str]:
-    """What a `Script` has heard, as words of its vocabulary."""
+    """What a `Script` or `Lawful` has heard, as words of its vocabulary."""
     words = composer.state.bundle.tokenizer.vocabulary
     return [words[int(token)] for token in composer.state.reading.state[0]]
 
@@ -494,7 +505,7 @@ def test_a_note_struck_again_is_a_new_attack() -> None:
     ]
 
 
-def test_every_step_tells_its_grid() -> None:
+def test_every_step_tells_its_length() -> None:
     composer = Composer(script("60"))
     assert composer.step(SIXTEENTH).beats == pytest.approx(1 / 4)
     composer.change(poly("on 60", "wait 1", steps_per_beat=12, bar="3/4"))
@@ -926,7 +937,8 @@ def _values(name: str) -> st.SearchStrategy[float]:
     )
 
 
-def _calls() -> st.SearchStrategy[Call]:
+def _calls(*, goes_on: bool = False) -> st.SearchStrategy[Call]:
+    """Anything that a player may do; or only what lets the model go on from all that it has heard."""
     step = st.floats(1, 500).map(lambda ms: lambda composer: composer.step(ms))
     setting = st.sampled_from(sorted(CONTROLS)).flatmap(
         lambda name: _values(name).map(lambda value: lambda composer: composer.set(name, value))
@@ -936,6 +948,8 @@ def _calls() -> st.SearchStrategy[Call]:
     )
     seed = st.integers(0, 2**32 - 1).map(lambda number: lambda composer: composer.seed(number))
     listen = st.integers(0, 40).map(lambda steps: lambda composer: composer.listen(steps))
+    if goes_on:
+        return st.one_of(step, step, step, setting, note, seed, listen)
     change = st.sampled_from(BUNDLES).map(lambda bundle: lambda composer: composer.change(bundle))
     reset = st.just(lambda composer: composer.reset())
     piece = st.lists(
@@ -950,10 +964,14 @@ def _calls() -> st.SearchStrategy[Call]:
 calls = st.lists(_calls(), max_size=25)
 
 
+calls_that_go_on = st.lists(_calls(goes_on=True), max_size=25)
+
+
 def run(composer: Composer, sequence: Sequence[Call]) -> list[Step | None]:
     return [call(composer) for call in sequence]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), calls, calls, calls)
 def test_a_rewound_composer_plays_the_same_again(
     seed: int, before: Sequence[Call], detour: Sequence[Call], after: Sequence[Call]
@@ -983,6 +1001,22 @@ def _plain(thing: Any) -> Any:
     if isinstance(thing, ComposerState | Reading | Repetition):
         return {name: _plain(getattr(thing, name)) for name in type(thing).__slots__}
     return thing
+
+
+@settings(deadline=None)
+@given(st.integers(0, 99), calls_that_go_on)
+def test_what_a_model_hears_is_always_the_one_spelling_of_it(seed: int, sequence: Sequence[Call]) -> None:
+    bundle = lawful(seed)
+    composer = Composer(bundle, seed=seed)
+    run(composer, sequence)
+    composer.silence()  # the player lets go
+    play(composer, 20)
+    words = heard(composer)
+    words = words[: max(place for place, word in enumerate(words, 1) if word.startswith("wait"))]
+    meaning = bundle.tokenizer
+    notes, metres = meaning.decode_piece(map(meaning.vocabulary.index, words))
+    end = sum(int(word[5:]) for word in words if word.startswith("wait")) / meaning.steps_per_beat
+    assert [meaning.vocabulary[token] for token in meaning.encode_piece(notes, metres, end)] == words
 
 
 class Performance(RuleBasedStateMachine):

@@ -69,10 +69,10 @@ class Step:
         number: how many steps came before it since the composer was reset.
         pitches: every pitch that sounds in this step, ascending.
         events: what changes at its start, offs first.
-        steps_per_beat: slots in a beat of the grid that it was composed on.
+        beats: its length, in beats.
     """
 
     number: int
     pitches: tuple[int, ...]
     events: tuple[NoteEvent, ...]
-    steps_per_beat: int = 4
+    beats: float = 0.25
