@@ -78,12 +78,18 @@ def read_midi(data: Path, steps_per_beat: int, composers: Collection[str]) -> Co
         for path in files
         if (split := splits.get(path.resolve()))
     ]
-    pieces = (piece for source in progress("reading", sources) for piece in read_all([source], report=say))
+    pieces = (piece for source in progress("reading", sources) for piece in read_all([source], report=_tell))
     return Corpus(_parts(pieces))
 
 
 READERS: Final[Sequence[Callable[[Path, int, Collection[str]], Corpus | None]]] = (read_chorales, read_midi)
 """One per kind of data, asked in this order."""
+
+
+def _tell(remark: str) -> None:
+    """Say which files are left out; what is doubtful in others is for those who train."""
+    if ": left out" in remark:
+        say(remark)
 
 
 def _composer(path: Path, composers: Collection[str]) -> str:
