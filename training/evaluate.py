@@ -19,7 +19,6 @@ copied          share of runs of 8 notes that are in the training music, too, in
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,31 +28,13 @@ from neuralmidi.bundle import Bundle
 from neuralmidi.errors import NeuralMIDIError
 from neuralmidi.options import Options
 from neuralmidi.quiet import quiet
-from neuralmidi.step_model import State, StepModel
-from numpy.typing import NDArray
 
 from training.corpora import Corpus, read
 from training.dataset import SPLITS, Piece
-from training.likelihood import KINDS, Score, score, sounding
+from training.likelihood import KINDS, Conditioned, Score, score, sounding
 from training.progress import progress
 from training.spelling import Spelling
 from training.statistics import BARS, EXCERPTS, compare, generate, real
-
-
-@dataclass(frozen=True)
-class Conditioned:
-    """A step model that plays under one condition, asked like one that has none."""
-
-    model: StepModel
-    condition: NDArray[np.float32] | None
-
-    def initial_state(self) -> State:
-        """The state before any token."""
-        return self.model.initial_state()
-
-    def step(self, state: State, token: int) -> tuple[NDArray[np.float32], State]:
-        """Logits of what follows ``token``, and the state after it."""
-        return self.model.step(state, token, self.condition)
 
 
 def like(model: Bundle, composer: str) -> Conditioned:

@@ -4,7 +4,7 @@ The player's own file is asked, one token at a time, as it is asked while it pla
 spelling only, so the nats of its tokens are the nats of the music.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from itertools import pairwise
 from math import exp, inf, log
@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 from neuralmidi.grid import on_grid, slot_of
+from neuralmidi.step_model import State, StepModel
 from neuralmidi.tokenizer import ChordTokenizer, PolyTokenizer, Tokenizer
 from numpy.typing import NDArray
 
@@ -30,6 +31,22 @@ class Model(Protocol):
 
     def step(self, state: Any, token: int) -> tuple[Logits, Any]:
         """Logits ``[V]`` of what follows ``token``, and the state after it."""
+
+
+@dataclass(frozen=True)
+class Conditioned:
+    """A step model that plays under one condition, asked like one that has none."""
+
+    model: StepModel
+    condition: NDArray[np.float32] | None
+
+    def initial_state(self) -> State:
+        """The state before any token."""
+        return self.model.initial_state()
+
+    def step(self, state: State, token: int) -> tuple[NDArray[np.float32], State]:
+        """Logits of what follows ``token``, and the state after it."""
+        return self.model.step(state, token, self.condition)
 
 
 @dataclass(frozen=True)
@@ -277,12 +294,26 @@ def score_chords(
 
 
 def score(model: Model, tokenizer: Tokenizer, piece: Piece, spelling: Spelling) -> Score:
-    """Score a piece from its first step on, in the way of the tokenizer's kind."""
-    if isinstance(tokenizer, ChordTokenizer):
-        return score_chords(model, tokenizer, sounding(piece, tokenizer.steps_per_beat), spelling)
-    if isinstance(tokenizer, PolyTokenizer):
-        return score_events(model, tokenizer, encoded(tokenizer, piece))
-    raise NotImplementedError(tokenizer.kind)
+    """Score a piece from its first step on, in the way of the tokenizer's kind.
+
+    Args:
+        model: asked one token at a time.
+        tokenizer: what its tokens mean.
+        piece: what it is asked about.
+        spelling: of what is in no vocabulary.
+    """
+    return SCORERS[tokenizer.kind](model, tokenizer, piece, spelling)
+
+
+SCORERS: Final[Mapping[str, Callable[[Model, Any, Piece, Spelling], Score]]] = {
+    ChordTokenizer.kind: lambda model, tokenizer, piece, spelling: score_chords(
+        model, tokenizer, sounding(piece, tokenizer.steps_per_beat), spelling
+    ),
+    PolyTokenizer.kind: lambda model, tokenizer, piece, _: score_events(
+        model, tokenizer, encoded(tokenizer, piece)
+    ),
+}
+"""How each kind of tokenizer tells a piece, and is scored."""
 
 
 def encoded(tokenizer: Tokenizer, piece: Piece) -> list[int]:
