@@ -677,8 +677,8 @@ def test_the_first_step_on_another_grid_leads_onto_it() -> None:
     composer = Composer(poly_ring("on 60", "wait 1", "off 60", "wait 1", steps_per_beat=12))
     play(composer, 5)
     composer.change(script("60"))
-    assert [step.beats for step in play(composer, 2)] == pytest.approx([1 / 12, 1 / 4])
-    assert composer.state.place == 0.75
+    assert [step.beats for step in play(composer, 2)] == pytest.approx([1 / 3, 1 / 4])
+    assert composer.state.place == 1
 
 
 def test_a_change_in_the_middle_of_a_wait_tells_how_much_of_it_is_over() -> None:
