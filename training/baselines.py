@@ -120,7 +120,7 @@ def _above(bass: int, chord: Chord) -> Chord:
 
 
 @dataclass(frozen=True)
-class Hands:
+class Heard:
     """What decides which event may follow.
 
     Attributes:
@@ -151,52 +151,52 @@ class EventCounts:
         self._longest = tokenizer.longest_wait
         self._counts = Counts()
         for tokens in pieces:
-            hands = self.initial_state()
+            heard = self.initial_state()
             for token in tokens:
                 if self._actions[token].kind not in GIVEN:
-                    self._counts.learn(self._told(hands, hands.before), self._told(hands, (token,))[0])
-                hands = self._after(hands, token)
+                    self._counts.learn(self._told(heard, heard.before), self._told(heard, (token,))[0])
+                heard = self._after(heard, token)
 
-    def initial_state(self) -> Hands:
+    def initial_state(self) -> Heard:
         """Return the state before any token: nothing sounds."""
-        return Hands()
+        return Heard()
 
-    def step(self, state: Hands, token: int) -> tuple[NDArray[np.float64], Hands]:
+    def step(self, state: Heard, token: int) -> tuple[NDArray[np.float64], Heard]:
         """Return the logits ``[V]`` of what follows ``token``, and the state after it."""
-        hands = self._after(state, token)
-        known = self._counts.known(self._told(hands, hands.before))
+        heard = self._after(state, token)
+        known = self._counts.known(self._told(heard, heard.before))
         logits = np.full(len(self._actions), FORBIDDEN)
         for each in range(len(self._actions)):
-            if self._may_follow(hands, each):
-                p = probability(known, self._told(hands, (each,))[0], 1 / len(self._actions))
+            if self._may_follow(heard, each):
+                p = probability(known, self._told(heard, (each,))[0], 1 / len(self._actions))
                 logits[each] = log(p)
-        return logits, hands
+        return logits, heard
 
-    def _told(self, hands: Hands, tokens: tuple[int, ...]) -> Symbols:
+    def _told(self, heard: Heard, tokens: tuple[int, ...]) -> Symbols:
         """Return tokens as they are in any key."""
         actions = (self._actions[token] for token in tokens)
-        return tuple((kind, value - hands.pitch if kind in PITCHED else value) for kind, value in actions)
+        return tuple((kind, value - heard.pitch if kind in PITCHED else value) for kind, value in actions)
 
-    def _after(self, hands: Hands, token: int) -> Hands:
+    def _after(self, heard: Heard, token: int) -> Heard:
         kind, value = self._actions[token]
-        before = (*hands.before, token)[1 - ORDER :]
+        before = (*heard.before, token)[1 - ORDER :]
         if kind == "on":
-            return Hands(before, value, hands.down | {value}, _place(kind, value))
+            return Heard(before, value, heard.down | {value}, _place(kind, value))
         if kind == "off":
-            return Hands(before, value, hands.down - {value}, _place(kind, value))
+            return Heard(before, value, heard.down - {value}, _place(kind, value))
         if kind == "velocity":
-            return replace(hands, before=before, cursor=max(hands.cursor, _place(kind, value)))
+            return replace(heard, before=before, cursor=max(heard.cursor, _place(kind, value)))
         if kind == "start":
-            return Hands(before)
-        return replace(hands, before=before, cursor=-1 if kind == "wait" and value < self._longest else 0)
+            return Heard(before)
+        return replace(heard, before=before, cursor=-1 if kind == "wait" and value < self._longest else 0)
 
-    def _may_follow(self, hands: Hands, token: int) -> bool:
+    def _may_follow(self, heard: Heard, token: int) -> bool:
         kind, value = self._actions[token]
         if kind == "wait":
-            return hands.cursor >= 0
+            return heard.cursor >= 0
         if kind in PITCHED:
-            return (value in hands.down) == (kind == "off") and _place(kind, value) > hands.cursor
-        return kind == "velocity" and self._actions[hands.before[-1]].kind != "velocity"
+            return (value in heard.down) == (kind == "off") and _place(kind, value) > heard.cursor
+        return kind == "velocity" and self._actions[heard.before[-1]].kind != "velocity"
 
 
 def _place(kind: str, value: int) -> int:

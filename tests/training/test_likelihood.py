@@ -11,7 +11,7 @@ from neuralmidi.notes import Metre, Note
 from neuralmidi.tokenizer import PolyTokenizer, poly_vocabulary
 from numpy.typing import NDArray
 
-from training.baselines import EventCounts, Hands
+from training.baselines import EventCounts, Heard
 from training.dataset import Piece
 from training.likelihood import SPELLED, Score, encoded, score, score_chords, score_events, sounding
 from training.spelling import Spelling
@@ -31,12 +31,12 @@ class TwoKeys:
         pitched = [token for token, action in enumerate(POLY.actions) if action.kind in ("off", "on")]
         self.missing = [token for token in pitched if POLY.actions[token].value not in KEYS]
 
-    def initial_state(self) -> tuple[Hands, tuple[NDArray[np.float32], ...]]:
+    def initial_state(self) -> tuple[Heard, tuple[NDArray[np.float32], ...]]:
         return self.rules.initial_state(), self.taste.initial_state()
 
     def step(
-        self, state: tuple[Hands, tuple[NDArray[np.float32], ...]], token: int
-    ) -> tuple[NDArray[np.float64], tuple[Hands, tuple[NDArray[np.float32], ...]]]:
+        self, state: tuple[Heard, tuple[NDArray[np.float32], ...]], token: int
+    ) -> tuple[NDArray[np.float64], tuple[Heard, tuple[NDArray[np.float32], ...]]]:
         rules, hands = self.rules.step(state[0], token)
         tastes, heard = self.taste.step(state[1], token)
         logits = np.where(rules > -1000, tastes, rules)
