@@ -100,9 +100,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _unheard(dataset: Path, split: Path | None, composer: str) -> Piece | None:
+def _unheard(datasets: Sequence[Path], split: Path | None, composer: str) -> Piece | None:
     """Return a piece of the validation part."""
-    sources = find([dataset], read_splits(split) if split else {}, [composer], report=lambda _: None)
+    sources = find(datasets, read_splits(split) if split else {}, [composer], report=lambda _: None)
     return next(read_all((source for source in sources if source.split == "valid"), report=say), None)
 
 
@@ -115,7 +115,9 @@ def _parser() -> Options:
     parser.add_argument(
         "--composers", metavar="NAME", nargs="+", help="names or folders of models, default all"
     )
-    parser.add_argument("--dataset", type=Path, help="folder with a folder of MIDI files per composer")
+    parser.add_argument(
+        "--dataset", type=Path, nargs="+", help="folders with a folder of MIDI files per composer"
+    )
     parser.add_argument(
         "--split", type=Path, help="csv with columns file, split; default: a tenth each held out"
     )
