@@ -1,26 +1,39 @@
-"""From MIDI files to steps: who wrote it, which split it belongs to, what sounds in each 16th."""
+"""Which MIDI files there are, who wrote them, which split they belong to, and what notes are in them."""
 
 import csv
 import hashlib
+import json
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
+import numpy as np
 import pretty_midi
+from neuralmidi.notes import Metre
+from numpy.typing import NDArray
+
+from training.composers import composer_name
 
 Split = Literal["train", "valid", "test"]
-Steps = tuple[tuple[int, ...], ...]
-"""The sounding MIDI pitches of each step, ascending."""
+SPLITS: Final[Mapping[str, Split]] = {"train": "train", "valid": "valid", "test": "test"}
 Report = Callable[[str], None]
 
-STEPS_PER_BEAT: Final = 4
-MOST_STEPS: Final = 20_000
+SUFFIXES: Final = (".mid", ".midi")
+MOST_BYTES: Final = 8 << 20
+"""No score is so large; a larger file is not read at all."""
+MOST_BEATS: Final = 5_000
 """40 minutes at 120 beats a minute. What lies beyond is left out, so that no file fills the memory."""
-LEAST_STEPS: Final = 16
-OFF_GRID: Final = 0.25
-"""A share of onsets more than a tenth of a step off the grid from which on it is worth a word."""
+MOST_NOTES: Final = 50_000
+"""Five times the longest quartet. What lies beyond is left out."""
+LEAST_BEATS: Final = 4
+USUAL_BAR: Final = (4, 4)
+BAR_BEATS: Final = (0.25, 16.0)
+"""Shortest and longest bar that is believed, in beats."""
+FINEST: Final = 12
+"""Slots a beat on which any bar must begin; no grid that is used is finer in bars."""
 
 
 class UnusableFileError(Exception):
@@ -28,106 +41,105 @@ class UnusableFileError(Exception):
 
 
 @dataclass(frozen=True)
-class Piece:
-    """One MIDI file, quantised.
+class Source:
+    """One MIDI file that may be read.
 
     Attributes:
-        file: its path as the split file or the folder names it.
+        path: where it is.
+        name: how reports call it: its path from the dataset's folder on.
+        folder: the dataset it belongs to.
+        composer: as `composer_name` has it.
         split: train, valid or test.
-        steps: what sounds in each step, from the first bar on.
     """
 
-    file: str
+    path: Path
+    name: str
+    composer: str
     split: Split
-    steps: Steps
+    folder: Path = Path()
 
 
-def read_composer(folder: Path, splits: Mapping[Path, Split], report: Report = print) -> list[Piece]:
-    """Read every MIDI file of one composer; a bad file is reported by name and left out.
+@dataclass(frozen=True)
+class Piece:
+    """The music of one source, not yet on any grid.
+
+    Attributes:
+        name: as the source has it.
+        composer: as `composer_name` has it.
+        split: train, valid or test.
+        notes: ``[N, 4]`` float64, by start: start and end in beats (quarter notes) from the first bar line
+            on, MIDI pitch, velocity 1 to 127, 0 everywhere if all are equally loud. No drums.
+        metres: the time signatures; none if nothing is known of bars.
+        end: where it ends, in beats: with its last bar.
+    """
+
+    name: str
+    composer: str
+    split: Split
+    notes: NDArray[np.float64]
+    metres: tuple[Metre, ...]
+    end: float
+
+
+def find(
+    folders: Iterable[Path],
+    splits: Mapping[Path, Split],
+    composers: Sequence[str] = (),
+    without: Sequence[Path] = (),
+    report: Report = print,
+) -> list[Source]:
+    """Find the MIDI files of ``FOLDER/<Composer>/``, subfolders too, in the order of their names.
 
     Args:
-        folder: searched for ``.mid`` and ``.midi`` files, subfolders too.
-        splits: the split of each resolved path; empty: a tenth each for valid and test, at least one file,
-            chosen by file name so that a file hardly ever changes sides when others are added.
-        report: takes one line per file that is left out, cut or doubtful.
+        folders: one or several datasets; a composer may be in more than one.
+        splits: the split of each resolved path; empty: a tenth each of a composer's files for valid and
+            test, at least one, chosen by file name so that a file hardly ever changes sides when others are
+            added.
+        composers: only these, by folder or by name; empty: all.
+        without: folders or files to leave out, such as one that holds the same pieces as another.
+        report: takes a line per file that the splits do not name.
     """
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".mid", ".midi"))
-    splits = splits or _own_splits(files)
-    pieces = []
-    for path in files:
-        name = path.relative_to(folder.parent).as_posix()
-        split = splits.get(path.resolve())
+    wanted = {composer_name(name) for name in composers}
+    unwanted = {path.resolve() for path in without}
+    found: list[Source] = []
+    for folder in folders:
+        for path in sorted(folder.glob("*/**/*")):
+            composer = composer_name(path.relative_to(folder).parts[0])
+            if path.suffix.lower() not in SUFFIXES or (wanted and composer not in wanted):
+                continue
+            if unwanted.isdisjoint({(whole := path.resolve()), *whole.parents}):
+                name = f"{folder.resolve().name}/{path.relative_to(folder).as_posix()}"
+                found.append(Source(path, name, composer, "train", folder.resolve()))
+    if not splits:
+        for composer in {source.composer for source in found}:
+            own = own_splits(source.path for source in found if source.composer == composer)
+            splits = {**splits, **own}
+    sources = []
+    for source in found:
+        split = splits.get(source.path.resolve())
         if split is None:
-            report(f"{name}: left out, the split file does not name it")
-            continue
-        try:
-            steps, remarks = read_steps(path)
-            pieces.append(Piece(name, split, steps))
-            for remark in remarks:
-                report(f"{name}: {remark}")
-        except UnusableFileError as error:
-            report(f"{name}: left out, {error}")
-    return pieces
+            report(f"{source.name}: left out, the split file does not name it")
+        else:
+            sources.append(replace(source, split=split))
+    return sources
 
 
 def read_splits(path: Path) -> dict[Path, Split]:
-    """Return the split of each file of a split.csv (columns file, split; paths relative to the csv)."""
-    names: dict[str, Split] = {"train": "train", "valid": "valid", "test": "test"}
-    with path.open(newline="", encoding="utf-8") as file:
-        return {(path.parent / row["file"]).resolve(): names[row["split"]] for row in csv.DictReader(file)}
-
-
-def read_steps(path: Path) -> tuple[Steps, list[str]]:
-    """Read one MIDI file: quantised by beats, not by seconds; drums left out; a note lasts a step or more.
-
-    Returns:
-        The steps, and remarks on what was changed or is doubtful.
+    """Return the split of each file of a split.csv (columns file, split; paths relative to the csv).
 
     Raises:
-        UnusableFileError: it is not MIDI, or holds no or hardly any notes.
+        ValueError: a column is missing, or a split is none of train, valid, test.
     """
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # tempo events on later tracks: common, harmless on a grid of beats
-            midi = pretty_midi.PrettyMIDI(str(path))
-    except Exception as error:  # whatever a damaged file makes the reader do, it must not end the run
-        raise UnusableFileError(f"not readable as MIDI ({type(error).__name__}: {error})") from error
-    per_tick = STEPS_PER_BEAT / midi.resolution
-    tracks = [track for track in midi.instruments if not track.is_drum]
-    notes = [
-        (midi.time_to_tick(note.start) * per_tick, midi.time_to_tick(note.end) * per_tick, note.pitch)
-        for track in tracks
-        for note in track.notes
-    ]
-    if not notes:
-        raise UnusableFileError("it holds drums only" if midi.instruments else "it holds no notes")
-    remarks = []
-    off_grid = sum(abs(start - round(start)) > 0.1 for start, _, _ in notes) / len(notes)
-    if off_grid > OFF_GRID:
-        remarks.append(f"{off_grid:.0%} of its notes lie off the 16th grid and were moved there")
-    if max(start for start, _, _ in notes) >= MOST_STEPS:
-        remarks.append(f"longer than {MOST_STEPS} steps, the rest is left out")
-    steps = _on_grid(notes)
-    if len(steps) < LEAST_STEPS:
-        raise UnusableFileError(f"it lasts {len(steps)} steps, less than a bar")
-    return steps, remarks
+        return {(path.parent / row["file"]).resolve(): SPLITS[row["split"]] for row in rows}
+    except KeyError as error:
+        wanted = "columns file and split, split being train, valid or test"
+        raise ValueError(f"{path}: {error} found; it needs {wanted}") from error
 
 
-def _on_grid(notes: Iterable[tuple[float, float, int]]) -> Steps:
-    """Return what sounds in each step, given (start, end, pitch) in steps."""
-    sounding: list[set[int]] = []
-    for start, end, pitch in notes:
-        first = round(start)
-        last = min(max(first + 1, round(end)), MOST_STEPS)
-        sounding.extend(set() for _ in range(len(sounding), last))
-        for step in sounding[first:last]:
-            step.add(pitch)
-    return tuple(tuple(sorted(step)) for step in sounding)
-
-
-def _own_splits(files: Iterable[Path]) -> dict[Path, Split]:
+def own_splits(files: Iterable[Path]) -> dict[Path, Split]:
     """Return a split by the hash of the file name: a tenth for valid, a tenth for test, at least one each."""
     order = sorted(files, key=lambda path: hashlib.sha256(path.name.encode()).digest())
     tenth = max(1, len(order) // 10)
@@ -135,3 +147,145 @@ def _own_splits(files: Iterable[Path]) -> dict[Path, Split]:
     for place, path in enumerate(order[: 2 * tenth]):
         splits[path.resolve()] = "valid" if place < tenth else "test"
     return splits
+
+
+def read_all(sources: Iterable[Source], cache: Path | None = None, report: Report = print) -> Iterator[Piece]:
+    """Read one source after the other; a bad one is reported by name and left out.
+
+    Args:
+        sources: what to read.
+        cache: a folder where what was read is kept, by path, size and time of change of each file.
+        report: takes one line per file that is left out, cut or doubtful.
+    """
+    for source in sources:
+        try:
+            notes, metres, remarks = _kept(source.path, cache) if cache else read(source.path)
+        except UnusableFileError as error:
+            report(f"{source.name}: left out, {error}")
+            continue
+        for remark in remarks:
+            report(f"{source.name}: {remark}")
+        end = _end(metres[-1], float(notes[:, 1].max()))
+        yield Piece(source.name, source.composer, source.split, notes, metres, end)
+
+
+def read(path: Path) -> tuple[NDArray[np.float64], tuple[Metre, ...], list[str]]:
+    """Read one MIDI file: by beats, not by seconds; drums left out.
+
+    Returns:
+        Notes and metres as `Piece` has them, and remarks on what was changed or is doubtful.
+
+    Raises:
+        UnusableFileError: it is not MIDI, or holds no or hardly any notes.
+    """
+    size = path.stat().st_size
+    if size > MOST_BYTES:
+        raise UnusableFileError(f"{size >> 20} MB are too much for a piece of music")
+    try:
+        with warnings.catch_warnings():
+            # Tempo events on later tracks: common, harmless on a grid of beats.
+            warnings.simplefilter("ignore")
+            midi = pretty_midi.PrettyMIDI(str(path))
+    except Exception as error:  # whatever a damaged file makes the reader do, it must not end the run
+        raise UnusableFileError(f"not readable as MIDI ({type(error).__name__}: {error})") from error
+    beat = midi.resolution
+    tracks = [track for track in midi.instruments if not track.is_drum]
+    notes = np.array(
+        sorted(
+            (
+                midi.time_to_tick(note.start) / beat,
+                midi.time_to_tick(note.end) / beat,
+                note.pitch,
+                note.velocity,
+            )
+            for track in tracks
+            for note in track.notes
+        ),
+        np.float64,
+    ).reshape(-1, 4)
+    if not len(notes):
+        raise UnusableFileError("it holds drums only" if midi.instruments else "it holds no notes")
+    notes, remarks = _cut(notes)
+    changes = [
+        (midi.time_to_tick(change.time) / beat, change.numerator, change.denominator)
+        for change in midi.time_signature_changes
+    ]
+    metres, doubts = _metres(changes)
+    if notes[:, 1].max() < LEAST_BEATS:
+        raise UnusableFileError(f"it lasts {notes[:, 1].max():g} beats, less than a bar")
+    if len(np.unique(notes[:, 3])) == 1:
+        notes[:, 3] = 0
+    return notes, metres, remarks + doubts
+
+
+def _cut(notes: NDArray[np.float64]) -> tuple[NDArray[np.float64], list[str]]:
+    """Return what is kept of very long and very full files, and what was done."""
+    remarks = []
+    if notes[-1, 0] >= MOST_BEATS:
+        remarks.append(f"longer than {MOST_BEATS} beats, the rest is left out")
+        notes = notes[notes[:, 0] < MOST_BEATS]
+    if len(notes) > MOST_NOTES:
+        remarks.append(f"{len(notes)} notes, what comes after the first {MOST_NOTES} is left out")
+        notes = notes[:MOST_NOTES]
+    notes[:, 1] = notes[:, 1].clip(max=MOST_BEATS)
+    return notes, remarks
+
+
+def _metres(changes: Sequence[tuple[float, int, int]]) -> tuple[tuple[Metre, ...], list[str]]:
+    """Return time signatures that can be counted, each at a bar line, and what was done about others."""
+    remarks = []
+    short = 0
+    if not changes or changes[0][0] > 0:
+        changes = [(0.0, *USUAL_BAR), *changes]
+        remarks.append("it begins without a time signature, taken as 4/4")
+    metres: list[Metre] = []
+    for beat, numerator, denominator in changes:
+        if not _can_be_counted(numerator, denominator):
+            remarks.append(f"a bar of {numerator}/{denominator} cannot be counted here, taken as 4/4")
+            numerator, denominator = USUAL_BAR
+        if metres:
+            nearest = _nearest_line(metres[-1], beat)
+            if abs(nearest - beat) > 1 / FINEST:
+                short += 1
+                nearest = beat
+            beat = nearest
+            if beat <= metres[-1].start:
+                metres.pop()
+        metres.append(Metre(beat, numerator, denominator))
+    if short:
+        remarks.append("time signatures that do not come at a bar line cut the bar before them short")
+    return tuple(metres), remarks
+
+
+def _can_be_counted(numerator: int, denominator: int) -> bool:
+    beats = 4 * numerator / denominator
+    return BAR_BEATS[0] <= beats <= BAR_BEATS[1] and beats * FINEST % 1 == 0
+
+
+def _nearest_line(metre: Metre, beat: float) -> float:
+    """Return the bar line nearest to a beat."""
+    bar = 4 * metre.numerator / metre.denominator
+    return metre.start + round((beat - metre.start) / bar) * bar
+
+
+def _end(metre: Metre, beat: float) -> float:
+    """Return the end of the bar in which the music ends; a hundredth of a beat in a new one does not count."""
+    bar = 4 * metre.numerator / metre.denominator
+    return metre.start + max(1, np.ceil((beat - metre.start) / bar - 0.01)) * bar
+
+
+def _kept(path: Path, cache: Path) -> tuple[NDArray[np.float64], tuple[Metre, ...], list[str]]:
+    """Read a file, or what was kept of it when it was last read."""
+    stat = path.stat()
+    key = hashlib.sha256(f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns}".encode()).hexdigest()[:32]
+    kept = cache / f"{key}.npz"
+    try:
+        with np.load(kept) as arrays:
+            metres, remarks = json.loads(str(arrays["rest"]))
+            return arrays["notes"], tuple(Metre(*metre) for metre in metres), remarks
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):  # not there, or half written: read it again
+        pass
+    notes, read_metres, remarks = read(path)
+    cache.mkdir(parents=True, exist_ok=True)
+    np.savez(kept, notes=notes, rest=np.array(json.dumps([read_metres, remarks])))
+    return notes, read_metres, remarks

@@ -2,69 +2,52 @@
 
 import csv
 import json
-import shutil
+import os
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
 import keras
 import numpy as np
-from neuralmidi.tokenizer import SPECIALS, START, UNKNOWN
+from neuralmidi.errors import NeuralMIDIError
 
+from training.concert import Batch, Concert
 from training.dataset import Report
-from training.tokens import Tokens, stream
+from training.network import CONDITION, TOKEN
+from training.settings import Settings
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 BEST: Final = "best.weights.h5"
+LATEST: Final = "latest.weights.h5"
 HISTORY: Final = "history.csv"
 HPARAMS: Final = "hparams.json"
-CONTEXT: Final = 256
-"""Steps of music before the first scored step of a validation window."""
-UNHEARD: Final = 0.02
-"""Share of the tokens heard in training that become ``<unknown>``: a player's chord may be any."""
-SCORED: Final = 256
-"""Steps scored per validation window; the windows together score every step once."""
+LOGS: Final = "logs"
+MACHINE: Final = "machine"
+VALID_BATCH: Final = 16
+WIDTH: Final = 30
+"""Characters of a progress bar."""
+
+Build = Callable[[], keras.Model]
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Everything that decides what a training run gives, with the reason for each default.
-
-    Attributes:
-        vocabulary: words, the specials included; 8192 cover 91 % of the training steps of Bach's 106 pieces.
-        units: of each LSTM layer.
-        layers: of LSTM; 2 x 256 is far below 0.35 ms a token.
-        width: length of a chord's vector.
-        dropout: share of values dropped while training; in twelve keys even few pieces are hard to learn.
-        seq_len: steps per excerpt; gradients reach that far.
-        batch: excerpts per update.
-        epochs: most passes; an epoch hears ``passes`` times as many steps as there are, in random keys.
-        learning_rate: reached after ``warmup`` updates, then down to a fiftieth along a cosine.
-        weight_decay: of AdamW.
-        patience: epochs without a better validation score before it stops.
-        seed: of weights, dropout and excerpts.
-    """
-
-    vocabulary: int = 8192
-    units: int = 256
-    layers: int = 2
-    width: int = 128
-    dropout: float = 0.1
-    seq_len: int = 64
-    batch: int = 32
-    epochs: int = 20
-    passes: int = 8
-    learning_rate: float = 3e-3
-    warmup: int = 100
-    weight_decay: float = 0.01
-    patience: int = 4
-    seed: int = 1
+class DivergedError(Exception):
+    """The loss became NaN: nothing that can be kept came out."""
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a run did: ``epochs`` done, the ``best`` of them (from 1) and its ``nats``, ``minutes``."""
+    """What a run did: ``epochs`` done, the ``best`` of them (from 1), its ``nats`` per token, ``minutes``."""
 
     epochs: int
     best: int
@@ -72,168 +55,319 @@ class Fitted:
     minutes: float
 
 
-class Concert(keras.utils.PyDataset):
-    """Batches of excerpts, new ones every epoch; the same ones for the same seed and epoch."""
+class Rehearsals(keras.utils.PyDataset):
+    """A concert as Keras takes it on any backend, from an epoch on."""
 
-    def __init__(self, pieces: Sequence[Sequence[Tokens]], settings: Settings, epoch: int = 0) -> None:
+    def __init__(self, concert: Concert, epoch: int) -> None:
         super().__init__()
-        self.pieces = pieces
-        self.settings = settings
+        self.concert = concert
         self.epoch = epoch
-        steps = sum(len(keys[0]) for keys in pieces)
-        self.batches = max(1, settings.passes * steps // (settings.batch * settings.seq_len))
 
     def __len__(self) -> int:
-        return self.batches
+        return self.concert.batches
 
-    def __getitem__(self, index: int) -> tuple[Tokens, Tokens]:
-        rng = np.random.default_rng((self.settings.seed, self.epoch, index))
-        length = self.settings.seq_len + 1
-        tokens = np.stack([stream(self.pieces, length, rng) for _ in range(self.settings.batch)])
-        inputs, targets = tokens[:, :-1].copy(), tokens[:, 1:]
-        inputs[rng.random(inputs.shape) < UNHEARD] = SPECIALS.index(UNKNOWN)
-        return inputs, targets
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        return arguments(self.concert.batch(self.epoch, index))
 
     def on_epoch_end(self) -> None:
         """Go on to other excerpts."""
         self.epoch += 1
 
 
-def windows(pieces: Sequence[Tokens]) -> tuple[Tokens, Tokens, np.ndarray]:
-    """Cut pieces into windows of equal length that score every step once, each with the music before it.
+Feed = Callable[[Concert, int], Any]
 
-    Returns:
-        Inputs and targets ``[windows, CONTEXT + SCORED]``, and the weight, 0 or 1, of each target.
-    """
-    size = CONTEXT + SCORED
-    rows = []
-    for piece in pieces:
-        tokens = np.concatenate([[SPECIALS.index(START)], piece]).astype(np.int32)
-        for first in range(0, max(1, len(piece) - CONTEXT), SCORED):
-            row = tokens[first : first + size + 1]
-            weight = np.ones(len(row) - 1, np.float32)
-            weight[: CONTEXT if first else 0] = 0
-            room = (0, size - len(weight))
-            rows.append((np.pad(row[:-1], room), np.pad(row[1:], room), np.pad(weight, room)))
-    inputs, targets, weights = (np.stack(column) for column in zip(*rows, strict=True))
-    return inputs, targets, weights
+
+def arguments(batch: Batch) -> tuple[dict[str, Any], Any, Any]:
+    """Return a batch as Keras takes it: inputs by name, targets, weights."""
+    inputs = {TOKEN: batch.tokens}
+    if batch.condition.shape[1]:
+        inputs[CONDITION] = batch.condition
+    return inputs, batch.targets, batch.weights
 
 
 def fit(
-    model: keras.Model,
-    train: Sequence[Sequence[Tokens]],
-    valid: Sequence[Tokens],
-    settings: Settings,
+    build: Build,
+    concert: Concert,
+    valid: Batch,
     run: Path,
+    facts: Mapping[str, Any] | None = None,
+    *,
+    scope: Callable[[], AbstractContextManager[Any]] = nullcontext,
+    feed: Feed = Rehearsals,
+    chief: bool = True,
     report: Report = print,
 ) -> Fitted:
-    """Train until the validation score stops getting better, then load the best weights into the model.
+    """Train until the validation score stops getting better; the best weights are then in ``run / BEST``.
 
     Args:
-        model: takes ``[batch, steps]`` tokens, gives logits of the next ones.
-        train: per piece its tokens in every key.
-        valid: the tokens of each validation piece.
-        settings: what to do.
+        build: makes the network, weights and all: a base model's, if there is one.
+        concert: what to hear.
+        valid: what to be validated on.
         run: the folder that holds all that is needed to go on after an interruption. A run with other
-            settings that lies there is thrown away; a finished one is taken as it is.
+            settings or facts that lies there is moved aside; a finished one is taken as it is.
+        facts: what besides the settings decides what comes out: the music, the vocabulary, the base.
+        scope: in which the network must be made and trained, see `training.strategy`.
+        feed: what gives Keras its batches, from an epoch on.
+        chief: whether this process writes; of several that train one model only the first does.
         report: takes a line per event.
+
+    Raises:
+        DivergedError: the loss became NaN.
+        NeuralMIDIError: another process is at this run.
     """
-    hparams = json.dumps(asdict(settings), indent=1)
-    if (run / HPARAMS).exists() and (run / HPARAMS).read_text() != hparams:
-        report(f"{run}: held a run with other settings, begun anew")
-        shutil.rmtree(run)
-    run.mkdir(parents=True, exist_ok=True)
-    (run / HPARAMS).write_text(hparams)
-    if _history(run) and not (run / "backup").exists():
-        report(f"{run}: already trained; remove it to train again")
-    else:
-        _fit(model, train, valid, settings, run, report)
-    model.load_weights(run / BEST)
-    history = _history(run)
+    settings = concert.settings
+    with _alone(run) if chief else nullcontext():
+        if chief:
+            _prepare(run, {"settings": asdict(settings), **(facts or {})}, report)
+        if _finished(read_history(run), settings):
+            report(f"{run}: already trained; remove it to train again")
+        else:
+            with scope(), _policy(precision()):
+                _fit(build(), concert, valid, run, feed, chief, report)
+    history = read_history(run)
     scores = [float(row["val_loss"]) for row in history]
     minutes = sum(float(row["seconds"]) for row in history) / 60
     return Fitted(len(history), int(np.argmin(scores)) + 1, min(scores), minutes)
 
 
+def precision() -> str:
+    """Return how to compute: products in bfloat16 where the processor has them, 1.6 times as fast."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        flags = ""
+    return "mixed_bfloat16" if {"avx512_bf16", "amx_bf16"} & set(flags.split()) else "float32"
+
+
+@contextmanager
+def _policy(name: str) -> Iterator[None]:
+    """Let layers made in here compute in this precision."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+@contextmanager
+def _alone(run: Path) -> Iterator[None]:
+    """Keep other processes away from a run; the system lets go of it when this one ends, however it does."""
+    run.parent.mkdir(parents=True, exist_ok=True)
+    with (run.parent / f".{run.name}.lock").open("w") as lock:
+        try:
+            if fcntl:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            why = "another process is training it"
+            raise NeuralMIDIError(
+                f"run {run}", why, "wait for it, or give another folder as --runs"
+            ) from error
+        yield
+
+
+def _prepare(run: Path, hparams: Mapping[str, Any], report: Report) -> None:
+    """Make the folder of a run; one with other hparams that lies there is moved aside."""
+    wanted = json.loads(json.dumps(hparams))
+    file = run / HPARAMS
+    if file.exists():
+        held = json.loads(file.read_text())
+        held.pop(MACHINE, None)
+        # Of settings that it did not have, what it did is the default.
+        held["settings"] = {**asdict(Settings()), **held["settings"]}
+        if held != wanted:
+            places = (run.with_name(f"{run.name}.{number}") for number in count(1))
+            aside = next(path for path in places if not path.exists())
+            run.rename(aside)
+            report(f"{run}: held a run with other settings, moved to {aside.name}")
+    run.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({**wanted, MACHINE: _machine()}, indent=1))
+
+
+def _machine() -> str:
+    """Return what the model is trained on, in words."""
+    backend = keras.backend.backend()
+    gpus = sum(not device.startswith("cpu") for device in keras.distribution.list_devices())
+    device = f"{gpus} GPU" if gpus else f"{os.cpu_count()} CPU cores"
+    software = f"Keras {keras.__version__} on {backend} {import_module(backend).__version__}"
+    return f"{device}, {precision()}, {software}"
+
+
+def read_machine(run: Path) -> str:
+    """Return what the model of a run was trained on, in words."""
+    return str(json.loads((run / HPARAMS).read_text())[MACHINE])
+
+
+def _finished(history: list[dict[str, str]], settings: Settings) -> bool:
+    """Whether all epochs are done, or none has been better for long enough."""
+    scores = [float(row["val_loss"]) for row in history]
+    return bool(scores) and (
+        len(scores) >= settings.epochs or len(scores) - 1 - int(np.argmin(scores)) >= settings.patience
+    )
+
+
 def _fit(
-    model: keras.Model,
-    train: Sequence[Sequence[Tokens]],
-    valid: Sequence[Tokens],
-    settings: Settings,
-    run: Path,
-    report: Report,
+    model: keras.Model, concert: Concert, valid: Batch, run: Path, feed: Feed, chief: bool, report: Report
 ) -> None:
-    done = _history(run)
-    concert = Concert(train, settings, epoch=len(done))
+    settings = concert.settings
     cosine = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0,
+        initial_learning_rate=settings.learning_rate / 20,
         warmup_target=settings.learning_rate,
         warmup_steps=settings.warmup,
-        decay_steps=max(1, len(concert) * settings.epochs - settings.warmup),
+        decay_steps=max(1, concert.batches * settings.epochs - settings.warmup),
         alpha=0.02,
     )
-    model.compile(
-        optimizer=keras.optimizers.AdamW(cosine, weight_decay=settings.weight_decay, clipnorm=1.0),
-        loss=keras.losses.SparseCategoricalCrossentropy(
-            from_logits=True, reduction="mean_with_sample_weight"
-        ),
+    optimizer = keras.optimizers.AdamW(
+        cosine,
+        weight_decay=settings.weight_decay,
+        clipnorm=1.0,
+        use_ema=True,
+        ema_momentum=settings.average,
+        ema_overwrite_frequency=None,
     )
-    inputs, targets, weights = windows(valid)
-    best = min((float(row["val_loss"]) for row in done), default=None)
-    callbacks = [
-        keras.callbacks.TerminateOnNaN(),
-        Logbook(run, settings.epochs, report),
-        keras.callbacks.ModelCheckpoint(
-            run / BEST,
-            monitor="val_loss",
-            save_best_only=True,
-            save_weights_only=True,
-            initial_value_threshold=best,
-        ),
-        keras.callbacks.EarlyStopping(monitor="val_loss", patience=settings.patience, baseline=best),
-        keras.callbacks.BackupAndRestore(run / "backup"),  # last: it marks an epoch as done, all else written
-    ]
+    # The weights of a batch sum to its size: so the mean over all is the mean over what counts.
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum_over_batch_size")
+    model.compile(optimizer=optimizer, loss=loss)
+    optimizer.build(model.trainable_variables)
+    begun = 0
+    if (run / LATEST).exists():
+        model.load_weights(run / LATEST)
+        begun = int(optimizer.iterations) // concert.batches
+    keeper = Keeper(run, begun, concert, chief, report)
+    inputs, targets, weights = arguments(valid)
     model.fit(
-        concert,
+        feed(concert, begun),
+        initial_epoch=begun,
         epochs=settings.epochs,
+        steps_per_epoch=concert.batches,
         validation_data=(inputs, targets, weights),
-        validation_batch_size=8,
-        callbacks=callbacks,
-        shuffle=False,  # the concert is random as it is; another shuffle would differ after an interruption
+        validation_batch_size=VALID_BATCH,
+        # The keeper comes first: it keeps the averaged weights before they are swapped back.
+        callbacks=[keeper, keras.callbacks.SwapEMAWeights(), *(_board(run, report) if chief else [])],
+        shuffle=False,  # a concert is random as it is; another shuffle would differ after an interruption
         verbose=0,
     )
+    if keeper.diverged:
+        raise DivergedError("the loss is not a number any more / lower --learning_rate, or begin anew")
 
 
-class Logbook(keras.callbacks.Callback):
-    """Writes a row per epoch into the history, says how it goes and how long it may still take."""
+def _board(run: Path, report: Report) -> list[keras.callbacks.Callback]:
+    """Return what writes TensorBoard's logs, where there is a TensorFlow to do it."""
+    missing = [name for name in ("tensorflow", "tensorboard") if not find_spec(name)]
+    if missing:
+        report(f"no TensorBoard logs: they need {' and '.join(missing)}")
+        return []
+    return [keras.callbacks.TensorBoard(run / LOGS, write_graph=False)]
 
-    def __init__(self, run: Path, epochs: int, report: Report) -> None:
+
+class Keeper(keras.callbacks.Callback):
+    """Keeps what a run needs to go on, says how it goes, and ends it when it gets no better.
+
+    Args:
+        run: its folder.
+        begun: epochs done before.
+        concert: what is heard.
+        chief: whether to write and speak.
+        report: takes a line per epoch; a terminal shows a bar in between.
+    """
+
+    def __init__(self, run: Path, begun: int, concert: Concert, chief: bool, report: Report) -> None:
         super().__init__()
-        self.file = run / HISTORY
-        self.epochs = epochs
+        self.run = run
+        self.chief = chief
         self.report = report
+        self.concert = concert
+        self.settings = concert.settings
+        self.history = read_history(run)[:begun]
+        self.diverged = False
         self.seconds: list[float] = []
+        self.bar = chief and sys.stdout.isatty()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Start the watch."""
-        self.begun = time.monotonic()
+        self.begun = self.said = time.monotonic()
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Move the bar, twice a second."""
+        now = time.monotonic()
+        if self.bar and now - self.said > 0.5:
+            self.said = now
+            done = (batch + 1) / self.concert.batches
+            left = (now - self.begun) * (1 / done - 1)
+            bar = "#" * int(WIDTH * done)
+            loss = float((logs or {}).get("loss", np.nan))
+            print(
+                f"\repoch {self.epoch + 1}/{self.settings.epochs} [{bar:.<{WIDTH}}] train {loss:.3f}, "
+                f"{_span(left)} left in this epoch, at most {_span(self._left(self.begun, done))} in all ",
+                end="",
+                flush=True,
+            )
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Keep the averaged weights if they are the best so far."""
+        best = min((float(row["val_loss"]) for row in self.history), default=np.inf)
+        if self.chief and (logs or {})["loss"] < best:
+            self._save(BEST)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Stop it, write the row and say the line."""
-        self.seconds.append(time.monotonic() - self.begun)
-        row = {"epoch": epoch + 1, "seconds": self.seconds[-1], **(logs or {})}
-        new = not self.file.exists()
-        with self.file.open("a", newline="") as file:
-            writer = csv.DictWriter(file, list(row))
-            if new:
-                writer.writeheader()
-            writer.writerow(row)
-        left = (self.epochs - epoch - 1) * np.mean(self.seconds) / 60
-        scores = f"train {row['loss']:.3f}, valid {row['val_loss']:.3f} nats per step"
-        self.report(f"epoch {epoch + 1}/{self.epochs}: {scores}, at most {left:.0f} min left")
+        """Write down the epoch, keep all that is needed to go on, say the line."""
+        logs = logs or {}
+        seconds = time.monotonic() - self.begun
+        self.seconds.append(seconds)
+        row = {
+            "epoch": epoch + 1,
+            "seconds": round(seconds, 2),
+            "loss": logs["loss"],
+            "val_loss": logs["val_loss"],
+        }
+        self.history.append({name: str(value) for name, value in row.items()})
+        if not np.isfinite([logs["loss"], logs["val_loss"]]).all():
+            self.diverged = self.model.stop_training = True
+            return
+        if _finished(self.history, self.settings):
+            self.model.stop_training = True
+        if not self.chief:
+            return
+        self._save(LATEST)
+        self._write_history()
+        pace = self.concert.batches * self.settings.batch * self.settings.seq_len / seconds
+        scores = f"train {logs['loss']:.4f}, valid {logs['val_loss']:.4f} nats per token"
+        left = f"at most {_span(self._left(self.begun, 1.0))} left"
+        clear = "\r" + " " * 110 + "\r" if self.bar else ""
+        self.report(
+            f"{clear}epoch {epoch + 1}/{self.settings.epochs}: {scores}, {pace:,.0f} tokens/s, {left}"
+        )
+
+    def _left(self, begun: float, done: float) -> float:
+        """Return how many seconds all the epochs may still take, this one being done to a share."""
+        pace = self.seconds[-1] if self.seconds else (time.monotonic() - begun) / done
+        return pace * (self.settings.epochs - self.epoch - done)
+
+    def _save(self, name: str) -> None:
+        """Write the weights so that an interruption leaves the old file or the new one."""
+        part = self.run / f"part.{name}"
+        self.model.save_weights(part)
+        part.replace(self.run / name)
+
+    def _write_history(self) -> None:
+        part = self.run / f"part.{HISTORY}"
+        with part.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(self.history[0]))
+            writer.writeheader()
+            writer.writerows(self.history)
+        part.replace(self.run / HISTORY)
 
 
-def _history(run: Path) -> list[dict[str, str]]:
+def _span(seconds: float) -> str:
+    """Return a time to wait: ``40 s``, ``12 min``, ``1 h 40 min``."""
+    minutes = round(seconds / 60)
+    if minutes < 2:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def read_history(run: Path) -> list[dict[str, str]]:
     """Return one row per finished epoch."""
     try:
         with (run / HISTORY).open(newline="") as file:

@@ -1,73 +1,216 @@
-"""From steps to tokens: transposition, the vocabulary, and how much of the music it covers."""
+"""From pieces to tokens, by representation: what a model reads, in which keys, and where one can come in."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from itertools import combinations
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 import numpy as np
-from neuralmidi.tokenizer import REST, SPECIALS, START, UNKNOWN, ChordTokenizer, spell
+from neuralmidi.hands import Hands
+from neuralmidi.tokenizer import (
+    KEYS,
+    SPECIALS,
+    START,
+    UNKNOWN,
+    ChordTokenizer,
+    PolyTokenizer,
+    Tokenizer,
+    poly_vocabulary,
+    spell,
+)
 from numpy.typing import NDArray
 
-from training.dataset import Piece, Steps
+from training.dataset import Piece
+from training.likelihood import sounding
+from training.settings import Settings
 
 Tokens = NDArray[np.int32]
 
 SEMITONES: Final = range(-6, 6)
-"""Every key once. Unseen chords are the main loss of chord tokens; transposition makes most of them seen."""
-MOST_NOTES: Final = 12
-"""Of a chord that is thinned out: the parts of larger ones are too many to look at."""
-PIANO: Final = range(21, 109)
+"""Every key once. A model then knows a turn of phrase in all of them, however few the pieces."""
+OWN_KEY: Final = SEMITONES.index(0)
 
 
-def transpositions(steps: Steps) -> list[Steps]:
-    """Return the steps in every key in which all pitches stay on the piano; the own key at least."""
-    pitches = {pitch for step in steps for pitch in step}
-    low, high = min(pitches), max(pitches)
-    shifts = [shift for shift in SEMITONES if low + shift in PIANO and high + shift in PIANO] or [0]
-    return [tuple(tuple(pitch + shift for pitch in step) for step in steps) for shift in shifts]
+@dataclass(frozen=True)
+class Line:
+    """One piece as a model reads it.
+
+    Attributes:
+        ids: ``[L]``, its tokens.
+        entries: ``[E, 3]``, where one can come in: the place in ``ids`` to go on from, and begin and end in
+            ``preludes`` of what is to be read before that.
+        preludes: one after the other: the bar, what sounds already, and how long that goes on.
+        coda: what ends all that still sounds at the end.
+        keys: the first and the last of `SEMITONES`, as indices, in which the piece stays on the piano.
+    """
+
+    ids: Tokens
+    entries: NDArray[np.int32]
+    preludes: Tokens
+    coda: Tokens
+    keys: tuple[int, int]
 
 
-def build_tokenizer(pieces: Iterable[Piece], size: int) -> ChordTokenizer:
-    """Return a tokenizer of the most frequent chords over all transpositions.
+class Representation(Protocol):
+    """How pieces become tokens.
+
+    Attributes:
+        tokenizer: as it goes into model.json.
+        keys: ``[12, V]``, what becomes of each token in each of `SEMITONES`.
+        given: the tokens below it are read and never said, so they are not scored.
+        unheard: the token that stands for what a player may play and nobody has heard, or None.
+    """
+
+    tokenizer: Tokenizer
+    keys: Tokens
+    given: int
+    unheard: int | None
+
+    def encode(self, piece: Piece) -> Line:
+        """Return a piece's tokens."""
+
+
+class Poly:
+    """Note after note; one can come in at every bar line.
 
     Args:
-        pieces: the music to count, training pieces only.
-        size: at most so many words, the specials included.
+        tokenizer: says what the tokens are.
     """
-    counts = Counter(
-        spell(step) for piece in pieces for steps in transpositions(piece.steps) for step in steps if step
-    )
+
+    unheard = None
+
+    def __init__(self, tokenizer: PolyTokenizer) -> None:
+        self.tokenizer = tokenizer
+        self.given = len(tokenizer.unmusical)
+        tokens = np.arange(len(tokenizer.vocabulary), dtype=np.int32)
+        moves = np.array([action.kind in ("off", "on") for action in tokenizer.actions])
+        self.keys: Tokens = np.stack([tokens + moves * shift for shift in SEMITONES]).astype(np.int32)
+
+    def encode(self, piece: Piece) -> Line:
+        """Return a piece's tokens."""
+        ids = self.tokenizer.encode_piece(piece.notes, piece.metres, piece.end)
+        entries: list[tuple[int, int, int]] = []
+        preludes: list[int] = []
+        lines = iter([*_bar_lines(piece, self.tokenizer.steps_per_beat), np.inf])
+        line = next(lines)
+        slot = 0
+        sounding: set[int] = set()
+        bar: list[int] = []
+        velocity: list[int] = []
+        for place, gap, token in _events(self.tokenizer, ids):
+            while line < slot + gap:
+                begun = len(preludes)
+                on = self.tokenizer.write(Hands(), dict.fromkeys(sounding, 0))
+                preludes += [*bar, *velocity * bool(on), *on, *self.tokenizer.passing(slot + gap - int(line))]
+                entries.append((place, begun, len(preludes)))
+                line = next(lines)
+            slot += gap
+            kind, value = self.tokenizer.actions[token]
+            if kind == "on":
+                sounding.add(value)
+            elif kind == "off":
+                sounding.discard(value)
+            elif kind == "bar":
+                bar = [token]
+            elif kind == "velocity":
+                velocity = [token]
+        return Line(
+            ids,
+            np.array(entries, np.int32).reshape(-1, 3),
+            np.array(preludes, np.int32),
+            np.array(self.tokenizer.release(sounding), np.int32),
+            _keys(*self.tokenizer.span(ids)),
+        )
+
+
+class Chords:
+    """The sounding set of each step; one can come in at every beat.
+
+    Args:
+        tokenizer: says what the tokens are.
+    """
+
+    given = 1
+    unheard = SPECIALS.index(UNKNOWN)
+
+    def __init__(self, tokenizer: ChordTokenizer) -> None:
+        self.tokenizer = tokenizer
+        chords = [tokenizer.decode(token) for token in range(len(tokenizer.vocabulary))]
+        self.keys: Tokens = np.stack(
+            [
+                [
+                    tokenizer.hear([min(127, max(0, pitch + shift)) for pitch in chord]) if chord else token
+                    for token, chord in enumerate(chords)
+                ]
+                for shift in SEMITONES
+            ]
+        ).astype(np.int32)
+
+    def encode(self, piece: Piece) -> Line:
+        """Return a piece's tokens."""
+        ids = self.tokenizer.encode_piece(piece.notes, piece.metres, piece.end)
+        places = np.arange(1, len(ids), self.tokenizer.steps_per_beat, dtype=np.int32)
+        nothing = np.zeros(0, np.int32)
+        pitches = piece.notes[:, 2]
+        return Line(
+            ids,
+            np.stack([places, 0 * places, 0 * places], 1),
+            nothing,
+            nothing,
+            _keys(int(pitches.min()), int(pitches.max())),
+        )
+
+
+def representation(settings: Settings, pieces: Callable[[], Iterable[Piece]]) -> Representation:
+    """Return the representation that the settings name, with a vocabulary for some music.
+
+    Args:
+        settings: which, and how fine.
+        pieces: gives the training pieces, one after the other.
+    """
+    return _KINDS[settings.tokenizer](settings, pieces())
+
+
+def known(tokenizer: Tokenizer) -> Representation:
+    """Return the representation of a tokenizer that is there already."""
+    return _OF[type(tokenizer)](tokenizer)  # type: ignore[operator]
+
+
+def _poly(settings: Settings, pieces: Iterable[Piece]) -> Representation:
+    """Time signatures and velocities as far as the pieces have them; the most frequent bar begins."""
+    bars: Counter[str] = Counter()
+    dynamics = False
+    for piece in pieces:
+        bars.update({f"{metre.numerator}/{metre.denominator}" for metre in piece.metres})
+        dynamics = dynamics or bool(piece.notes[:, 3].any())
+    order = sorted(bars, key=lambda bar: (-bars[bar], bar))
+    vocabulary = poly_vocabulary(settings.steps_per_beat, order, 8 * dynamics, settings.longest_wait)
+    beginning = (START, *(f"bar {bar}" for bar in order[:1]))
+    return Poly(PolyTokenizer(vocabulary, settings.steps_per_beat, beginning))
+
+
+def _chords(settings: Settings, pieces: Iterable[Piece]) -> Representation:
+    """The most frequent chords over all keys; what is left is heard as the nearest of them."""
+    counts: Counter[str] = Counter()
+    for piece in pieces:
+        chords = Counter(sounding(piece, settings.steps_per_beat))
+        low, high = piece.notes[:, 2].min(), piece.notes[:, 2].max()
+        first, last = _keys(int(low), int(high))
+        for shift in SEMITONES[first : last + 1]:
+            for chord, many in chords.items():
+                if chord:
+                    counts[spell([pitch + shift for pitch in chord])] += many
     words = sorted(counts, key=lambda word: (-counts[word], word))  # ties by name: same data, same file
-    return ChordTokenizer((*SPECIALS, *words[: size - len(SPECIALS)]))
+    return Chords(
+        ChordTokenizer((*SPECIALS, *words[: settings.vocabulary - len(SPECIALS)]), settings.steps_per_beat)
+    )
 
 
-def encode(tokenizer: ChordTokenizer, steps: Steps) -> Tokens:
-    """Return the token of each step; a chord out of the vocabulary is thinned out until it is in it.
-
-    Left as ``<unknown>``, a tenth of the steps would teach a model to say what can never be played.
-    """
-    words = {step: _nearest(tokenizer, step) for step in set(steps)}
-    return np.array([words[step] for step in steps], np.int32)
-
-
-def _nearest(tokenizer: ChordTokenizer, chord: tuple[int, ...]) -> int:
-    """Return the token of the largest known part of a chord, the one with its outer voices before others."""
-    if len(chord) > MOST_NOTES:
-        chord = chord[: MOST_NOTES // 2] + chord[-MOST_NOTES // 2 :]
-    for size in range(len(chord), 0, -1):
-        parts = {tokenizer.encode(part): part for part in combinations(chord, size)}
-        parts.pop(SPECIALS.index(UNKNOWN), None)
-        if parts:
-            outer = {token: (part[-1] == chord[-1]) + (part[0] == chord[0]) for token, part in parts.items()}
-            return min(parts, key=lambda token: (-outer[token], token))
-    return tokenizer.encode(chord)
-
-
-def coverage(tokenizer: ChordTokenizer, pieces: Iterable[Piece]) -> float:
-    """Return the share of steps, 0 to 1, whose whole chord is in the vocabulary, in the own key."""
-    tokens = [tokenizer.encode(step) for piece in pieces for step in piece.steps]
-    return float(np.mean(np.array(tokens) != SPECIALS.index(UNKNOWN)))
+_KINDS: Final[Mapping[str, Callable[[Settings, Iterable[Piece]], Representation]]] = {
+    "poly": _poly,
+    "chords": _chords,
+}
+_OF: Final[Mapping[type, Callable[..., Representation]]] = {PolyTokenizer: Poly, ChordTokenizer: Chords}
 
 
 def chord_features(vocabulary: Sequence[str]) -> NDArray[np.float32]:
@@ -94,37 +237,33 @@ def chord_features(vocabulary: Sequence[str]) -> NDArray[np.float32]:
     return features[:, features.any(axis=0)]
 
 
-def stream(
-    pieces: Sequence[Sequence[Tokens]],
-    length: int,
-    rng: np.random.Generator,
-    *,
-    bar: int = 16,
-    at_start: float = 0.125,
-) -> Tokens:
-    """Return an excerpt of the endless concert: pieces in random keys, one after the other.
+def _events(tokenizer: PolyTokenizer, ids: Tokens) -> Iterator[tuple[int, int, int]]:
+    """Give the place of each token that is no wait, the slots that have passed before it, and the token.
 
-    The last step of a piece is followed by rests up to the next bar line and then by another piece, so that a
-    model which has come to an end knows how to begin again.
-
-    Args:
-        pieces: per piece its tokens in every key.
-        length: how many tokens.
-        rng: the choice of pieces (by length), keys and the place to begin.
-        bar: steps a bar.
-        at_start: how often to begin at the beginning of a piece, with ``<start>``; else anywhere in it.
+    The end counts as one more, `START`, which changes nothing here.
     """
-    sizes = np.array([len(keys[0]) for keys in pieces])
-    parts: list[Tokens] = []
-    room = length
-    while room > 0:
-        keys = pieces[int(rng.choice(len(pieces), p=sizes / sizes.sum()))]
-        tokens = keys[int(rng.integers(len(keys)))]
-        if not parts and rng.random() < at_start:
-            tokens = np.concatenate([[SPECIALS.index(START)], tokens])
-        elif not parts:
-            tokens = tokens[rng.integers(len(tokens)) :]
-        rests = np.full(-len(tokens) % bar, SPECIALS.index(REST))
-        parts += [tokens, rests]
-        room -= len(tokens) + len(rests)
-    return np.concatenate(parts)[:length].astype(np.int32)
+    gap = 0
+    for place, token in enumerate(ids.tolist()):
+        kind, value = tokenizer.actions[token]
+        if kind == "wait":
+            gap += value
+        else:
+            yield place, gap, token
+            gap = 0
+    yield len(ids), gap, tokenizer.start
+
+
+def _bar_lines(piece: Piece, steps_per_beat: int) -> list[int]:
+    """Return the slots of all bar lines but the first."""
+    lines: list[int] = []
+    ends = [metre.start for metre in piece.metres[1:]] + [piece.end]
+    for metre, end in zip(piece.metres, ends, strict=True):
+        length = 4 * metre.numerator / metre.denominator
+        lines += [round(beat * steps_per_beat) for beat in np.arange(metre.start, end - 1e-6, length)]
+    return lines[1:]
+
+
+def _keys(low: int, high: int) -> tuple[int, int]:
+    """Return the first and the last of `SEMITONES`, as indices, in which these pitches are on the piano."""
+    fit = [place for place, shift in enumerate(SEMITONES) if low + shift in KEYS and high + shift in KEYS]
+    return (fit[0], fit[-1]) if fit else (OWN_KEY, OWN_KEY)

@@ -1,0 +1,106 @@
+"""A model that has been trained before, to begin from."""
+
+import hashlib
+import json
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from neuralmidi.errors import NeuralMIDIError
+from neuralmidi.tokenizer import Tokenizer, tokenizer_from
+
+from training.fit import BEST, HPARAMS
+from training.fronts import PolyFront
+from training.model import build
+from training.network import Network
+from training.settings import Settings
+
+STRUCTURE: Final = (
+    "tokenizer",
+    "steps_per_beat",
+    "longest_wait",
+    "vocabulary",
+    "architecture",
+    "units",
+    "layers",
+    "width",
+    "slots",
+)
+"""The settings that a model keeps for life."""
+
+
+@dataclass(frozen=True)
+class Base:
+    """A trained model, in the folder of its run.
+
+    Attributes:
+        folder: of its run.
+        settings: that it was trained with.
+        tokenizer: what its tokens mean.
+        composers: those that it tells apart.
+    """
+
+    folder: Path
+    settings: Settings
+    tokenizer: Tokenizer
+    composers: tuple[str, ...]
+
+    @property
+    def identity(self) -> str:
+        """What tells its weights from all others."""
+        return hashlib.sha256((self.folder / BEST).read_bytes()).hexdigest()[:16]
+
+    def settings_for(self, settings: Settings) -> Settings:
+        """Return settings with this model's structure in place of their own."""
+        return replace(settings, **{name: getattr(self.settings, name) for name in STRUCTURE})
+
+    def network(
+        self, settings: Settings, composer: str | None = None, *, all_composers: bool = False
+    ) -> Network:
+        """Return its network.
+
+        Args:
+            settings: the dropout to go on with.
+            composer: whose music it shall play from now on; one that it does not know: nobody's in
+                particular.
+            all_composers: it goes on telling composers apart instead.
+        """
+        whole = build(self.settings_for(settings), self.tokenizer, len(self.composers))
+        whole.load_weights(self.folder / BEST)
+        if all_composers or not self.composers:
+            return whole
+        one = build(self.settings_for(settings), self.tokenizer, 0)
+        for part, trained in ((one.front, whole.front), (one.trunk, whole.trunk)):
+            part.set_weights(trained.get_weights())
+        if composer in self.composers:
+            style = np.asarray(whole.style.get_weights()[0][self.composers.index(composer)])
+            seen = one.front.seen.bias if isinstance(one.front, PolyFront) else one.front.free_heard
+            seen.assign(seen + style)
+        return one
+
+
+def read_base(folder: Path) -> Base:
+    """Return the model of a run.
+
+    Args:
+        folder: ``RUNS/NAME``, as `training.train_composer_models` leaves it.
+
+    Raises:
+        NeuralMIDIError: there is none, or it is from another version.
+    """
+    missing = [name for name in (HPARAMS, BEST) if not (folder / name).is_file()]
+    if missing:
+        why = f"no {' and no '.join(missing)} in it"
+        raise NeuralMIDIError(f"base {folder}", why, "name the folder of a training run, like runs/all")
+    hparams = json.loads((folder / HPARAMS).read_text())
+    known = {each.name for each in fields(Settings)}
+    try:
+        settings = Settings(**{name: value for name, value in hparams["settings"].items() if name in known})
+        said = hparams["tokenizer"]
+        tokenizer = tokenizer_from(
+            said["kind"], said["vocabulary"], settings.steps_per_beat, said["beginning"]
+        )
+        return Base(folder, settings, tokenizer, tuple(hparams["composers"]))
+    except KeyError as error:
+        raise NeuralMIDIError(f"base {folder}", f"{HPARAMS} has no {error}", "train it again") from error

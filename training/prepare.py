@@ -1,0 +1,138 @@
+"""From files to what a network can be trained on: encoded once, kept, and streamed from then on."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training import shards
+from training.base import Base
+from training.dataset import Piece, Source, Split, read_all
+from training.preflight import OTHERS, Survey, pooled
+from training.progress import progress
+from training.settings import Settings
+from training.tokens import Line, Representation, known, representation
+
+
+@dataclass(frozen=True)
+class Music:
+    """What a model is trained and validated on.
+
+    Attributes:
+        sources: the files it is in.
+        representation: how it became tokens.
+        composers: those that the model is told apart; none: it is not told whose music it hears.
+        notes: where what was read of each file is kept.
+        folder: where its tokens lie.
+    """
+
+    sources: Sequence[Source]
+    representation: Representation
+    composers: tuple[str, ...]
+    notes: Path
+    folder: Path
+
+    def corpus(self, split: Split) -> shards.Corpus:
+        """Return the tokens of a split."""
+        return shards.Corpus(self.folder / split)
+
+    def pieces(self, split: Split) -> Iterator[Piece]:
+        """Read the pieces of a split."""
+        return read_all(
+            [source for source in self.sources if source.split == split], self.notes, _say_nothing
+        )
+
+    def composer(self, name: str) -> int:
+        """Return the index of a composer, of the others if there is such an entry, or -1 for no one."""
+        names = [each for each in (name, OTHERS) if each in self.composers]
+        return self.composers.index(names[0]) if names else -1
+
+    def condition(self, name: str) -> NDArray[np.float32] | None:
+        """Return what tells the model whose music it is; None if it takes no such input."""
+        if not self.composers:
+            return None
+        return np.array([place == self.composer(name) for place in range(len(self.composers))], np.float32)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what of it decides how a training comes out, as data."""
+        tokenizer = self.representation.tokenizer
+        return {
+            "music": self.folder.name,
+            "composers": list(self.composers),
+            "tokenizer": {
+                "kind": tokenizer.kind,
+                "vocabulary": list(tokenizer.vocabulary),
+                "beginning": [tokenizer.vocabulary[token] for token in tokenizer.beginning],
+            },
+        }
+
+
+def survey(sources: Sequence[Source], steps_per_beat: int, notes: Path) -> Survey:
+    """Read all files and return what their music is like."""
+    found = Survey(steps_per_beat)
+    for source in progress("reading", sources):
+        for piece in read_all([source], notes, found.hear):
+            found.add(piece)
+    return found
+
+
+def prepare(
+    sources: Sequence[Source],
+    found: Survey,
+    settings: Settings,
+    runs: Path,
+    *,
+    base: Base | None = None,
+    together: bool = False,
+) -> Music:
+    """Encode the training and validation pieces, unless that has been done before.
+
+    Args:
+        sources: the files.
+        found: what they are like.
+        settings: the representation and its vocabulary.
+        runs: the folder for unfinished work.
+        base: whose tokenizer and composers are taken over.
+        together: whether one model is to tell the composers apart.
+    """
+    notes = runs / "notes"
+    train = [source for source in sources if source.split == "train"]
+    spoken = (
+        known(base.tokenizer)
+        if base
+        else representation(settings, lambda: read_all(train, notes, _say_nothing))
+    )
+    composers: tuple[str, ...] = ()
+    if together:
+        composers = base.composers if base else pooled(found.composers, settings.least_notes)
+    key = _key(sources, spoken, composers)
+    music = Music(sources, spoken, composers, notes, runs / "tokens" / key)
+    for split in ("train", "valid"):
+        if not (music.folder / split / shards.CATALOGUE).exists():
+            shards.write(music.folder / split, _lines(music, split))
+    return music
+
+
+def _lines(music: Music, split: Split) -> Iterator[tuple[str, int, Line]]:
+    for piece in music.pieces(split):
+        yield piece.name, music.composer(piece.composer), music.representation.encode(piece)
+
+
+def _key(sources: Sequence[Source], spoken: Representation, composers: Sequence[str]) -> str:
+    """Return a name for what comes out of these files with this tokenizer."""
+    files = [
+        (source.name, source.split, source.composer, (stat := source.path.stat()).st_size, stat.st_mtime_ns)
+        for source in sources
+    ]
+    tokenizer = spoken.tokenizer
+    whole = json.dumps([files, tokenizer.kind, tokenizer.vocabulary, tokenizer.steps_per_beat, composers])
+    return hashlib.sha256(whole.encode()).hexdigest()[:16]
+
+
+def _say_nothing(line: str) -> None:
+    """The survey has said it."""

@@ -1,0 +1,110 @@
+"""Everything that decides what a training run gives, with the reason for each default."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of a run; every one is a flag of the command line and stands in ``hparams.json``.
+
+    Attributes:
+        tokenizer: ``poly``, note after note, or ``chords``, one sounding set per step.
+        steps_per_beat: slots of the grid in a quarter note; 12 carry 16ths and triplets.
+        longest_wait: slots that one ``wait`` token of ``poly`` can say; longer rests take several.
+        vocabulary: words of ``chords``, the specials included; 8192 cover 91 % of Bach's training steps.
+        architecture: ``lstm``, ``gru`` or ``attention``.
+        units: of each layer.
+        layers: how many; 2 x 256 is far below 0.35 ms a token.
+        width: length of a token's vector.
+        slots: tokens that ``attention`` looks back on.
+        dropout: share of values dropped while training.
+        seq_len: tokens per excerpt; gradients reach that far.
+        batch: excerpts per update.
+        epochs: most of them.
+        passes: how often an epoch hears as many tokens as there are, in random keys.
+        learning_rate: reached after ``warmup`` updates, then down to a fiftieth along a cosine.
+        warmup: updates until the learning rate is reached.
+        weight_decay: of AdamW.
+        average: how much of the running average of the weights stays at each update; it is the average that
+            is validated and kept.
+        patience: epochs without a better validation score before it stops.
+        balance: how a composer's share of the excerpts grows with how much there is of their music: 1 in
+            proportion, 0 not at all. Only for a model of many.
+        nobody: share of the excerpts heard without a composer's name, so that none at all is a style, too.
+        segue: share of the pieces that follow another without ``<start>``, so that a model that has come to
+            an end knows how to go on.
+        least_notes: training notes that make a composer worth a name of their own in a model of many.
+        seed: of weights, dropout and excerpts.
+    """
+
+    tokenizer: str = "poly"
+    steps_per_beat: int = 12
+    longest_wait: int = 24
+    vocabulary: int = 8192
+    architecture: str = "lstm"
+    units: int = 256
+    layers: int = 2
+    width: int = 256
+    slots: int = 256
+    dropout: float = 0.2
+    seq_len: int = 256
+    batch: int = 64
+    epochs: int = 20
+    passes: float = 1.0
+    learning_rate: float = 2e-3
+    warmup: int = 100
+    weight_decay: float = 0.02
+    average: float = 0.998
+    patience: int = 4
+    balance: float = 0.7
+    nobody: float = 0.1
+    segue: float = 0.2
+    least_notes: int = 5000
+    seed: int = 1
+
+
+USUAL: Final[Mapping[str, Mapping[str, Any]]] = {
+    "poly": {},
+    "chords": {"steps_per_beat": 4, "seq_len": 64, "batch": 32, "width": 128, "dropout": 0.1, "passes": 8.0}
+    | {"learning_rate": 3e-3, "weight_decay": 0.01},
+}
+"""What each tokenizer has other than the defaults above."""
+
+SMOKE: Final[Mapping[str, Any]] = {
+    "units": 32,
+    "layers": 1,
+    "width": 32,
+    "batch": 8,
+    "seq_len": 64,
+    "epochs": 3,
+} | {
+    "passes": 8.0,
+    "warmup": 10,
+    "average": 0.9,
+}
+"""A network that learns hardly anything, fast."""
+
+
+def settings_from(given: Mapping[str, Any], *, smoke: bool = False) -> Settings:
+    """Return the settings of a run.
+
+    Args:
+        given: what the user asked for by name; None: the usual.
+        smoke: a run that only shows that all is in place.
+    """
+    asked = {name: value for name, value in given.items() if value is not None}
+    usual = USUAL[asked.get("tokenizer", Settings.tokenizer)]
+    return replace(Settings(), **{**usual, **(SMOKE if smoke else {}), **asked})
+
+
+NAMES: Final = tuple(each.name for each in fields(Settings))
+FINE: Final[Mapping[str, Any]] = {
+    "learning_rate": 4e-4,
+    "warmup": 20,
+    "epochs": 12,
+    "passes": 2.0,
+    "average": 0.99,
+}
+"""What a model that begins with what another knows has other than the usual: it must not forget it at once."""

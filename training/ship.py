@@ -1,0 +1,224 @@
+"""A trained network as a model that plays: exported, proven, scored, described."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from neuralmidi import bundle
+from neuralmidi.bundle import Bundle
+from neuralmidi.step_model import StepModel
+from neuralmidi.tokenizer import ChordTokenizer, PolyTokenizer
+from numpy.typing import NDArray
+
+from training import statistics
+from training.baselines import ChordCounts, EventCounts
+from training.dataset import Piece
+from training.export import ExportError, described, export, require_same_as_keras, step_model
+from training.fit import Fitted, read_history, read_machine
+from training.likelihood import Score, encoded, score, score_events, sounding
+from training.network import Network
+from training.pictures import curves, roll
+from training.prepare import Music
+from training.progress import progress
+from training.sources import credited
+from training.spelling import Spelling
+from training.table import Row
+
+if TYPE_CHECKING:
+    from training.job import Job
+
+LARGEST: Final = 10 << 20
+"""Bytes a model may have: it travels with the patch."""
+COSTLY: Final = 0.005
+"""Share of its nats that 8-bit weights may cost; beyond, the file holds float32."""
+TRIED: Final = 20_000
+"""Tokens on which both are compared."""
+SCORED: Final = 150_000
+"""Tokens of validation pieces that are scored, and five times as many of training pieces that are counted:
+with more of them every so manieth piece is taken."""
+GRID_OF_CHORDS: Final = 4
+"""Steps a beat on which chords are counted."""
+
+
+def ship(job: "Job", music: Music, network: Network, fitted: Fitted) -> Row | None:
+    """Write the model; returns its row of the table, or None if it must not be shipped.
+
+    Args:
+        job: what the model is to be.
+        music: what it learnt from.
+        network: trained.
+        fitted: what the training did.
+    """
+    try:
+        tflite, quantisation = _export(network, music)
+    except ExportError as error:
+        print(f"{job.name}: not exported, {error}")
+        return None
+    directory = job.plan.out_models / job.name
+    run = job.plan.runs / job.name
+    description = _description(job, music, network, fitted) | {"quantisation": quantisation}
+    bundle.write(directory, tflite, description)
+    loaded = bundle.load(directory)  # what the player will do
+    valid = _some(music, [*music.pieces("valid")], SCORED)
+    train = _some(music, [*music.pieces("train")], 5 * SCORED)
+    scores = _scores(loaded, music, valid, train)
+    learnt, heard, played = _played(job, loaded, valid, train)
+    compared = statistics.compare(heard, played, learnt)
+    told = {"scores": _told(scores, job, music, valid), "music": compared}
+    bundle.write(directory, tflite, description | told)
+    _draw(run, job.name, heard, played, music)
+    print(f"written: {directory}; pictures and the whole network: {run}")
+    return {
+        "model": job.name,
+        "nats/note": scores["this model"].nats_per_note,
+        **{f"{name}": each.nats_per_note for name, each in scores.items() if name != "this model"},
+        "accuracy": scores["this model"].accuracy,
+        "parameters": network.count_params(),
+        "MB": len(tflite) / 2**20,
+        "ms/token": _pace(loaded.model, _tokens(music, valid[0])),
+        "epochs": fitted.epochs,
+        "minutes": fitted.minutes,
+    }
+
+
+def _export(network: Network, music: Music) -> tuple[bytes, dict[str, Any]]:
+    """Return the file that ships (8-bit, unless that costs much and float32 is small) and what that costs."""
+    files = {kind: export([network], int8=kind == "int8") for kind in ("float32", "int8")}
+    models = {kind: step_model(tflite, [network]) for kind, tflite in files.items()}
+    pieces = _some(music, [*music.pieces("valid")], TRIED)
+    tokens = np.concatenate([_tokens(music, piece) for piece in pieces])
+    worst = require_same_as_keras([network], models["float32"], np.resize(tokens, max(256, len(tokens))))
+    print(f"256 streamed steps through LiteRT equal Keras within {worst:.1g}")
+    scores = {kind: _score(each, music, pieces, Spelling()) for kind, each in models.items()}
+    cost = scores["int8"].nats_per_note - scores["float32"].nats_per_note
+    print(f"8-bit weights cost {cost:+.4f} of {scores['float32'].nats_per_note:.3f} nats per note")
+    dear = cost > COSTLY * scores["float32"].nats_per_note and len(files["float32"]) <= LARGEST
+    kind = "float32" if dear else "int8"
+    if len(files[kind]) > LARGEST:
+        raise ExportError(f"{len(files[kind])} bytes are more than 10 MB: choose fewer --units or --layers")
+    names = {"float32": "float32", "int8": "int8 dynamic range"}
+    note = {"kind": names[kind], "loss_nats_per_note": round(cost, 4) if kind == "int8" else 0}
+    return files[kind], note | {"float32_equals_keras_within": float(f"{worst:.1g}")}
+
+
+def _scores(loaded: Bundle, music: Music, valid: Sequence[Piece], train: Sequence[Piece]) -> dict[str, Score]:
+    """Return the scores of the model and of what counting achieves on the same pieces."""
+    spelling = Spelling()
+    if isinstance(loaded.tokenizer, ChordTokenizer):
+        spelling = Spelling(sounding(piece, loaded.steps_per_beat) for piece in train)
+    scores = {"this model": _score(loaded.model, music, valid, spelling)}
+    chords = ChordCounts([sounding(piece, GRID_OF_CHORDS) for piece in train])
+    counted = (chords.score(sounding(piece, GRID_OF_CHORDS), GRID_OF_CHORDS) for piece in valid)
+    scores["chord 6-gram"] = sum(counted, Score())
+    if isinstance(loaded.tokenizer, PolyTokenizer):
+        tokenizer = loaded.tokenizer
+        events = EventCounts(tokenizer, [encoded(tokenizer, piece) for piece in train])
+        some = _some(music, valid, TRIED)
+        pieces = (encoded(tokenizer, piece) for piece in progress("counting", some))
+        scores["event 6-gram"] = sum((score_events(events, tokenizer, each) for each in pieces), Score())
+    return scores
+
+
+def _score(model: StepModel, music: Music, pieces: Sequence[Piece], spelling: Spelling) -> Score:
+    """Score pieces, each as its composer's."""
+    tokenizer = music.representation.tokenizer
+    asked = ((_Like(model, music.condition(piece.composer)), piece) for piece in progress("scoring", pieces))
+    return sum((score(each, tokenizer, piece, spelling) for each, piece in asked), Score())
+
+
+class _Like:
+    """A step model that is told whose music it plays, asked like one that is not."""
+
+    def __init__(self, model: StepModel, condition: NDArray[np.float32] | None) -> None:
+        self.initial_state = model.initial_state
+        self._model, self._condition = model, condition
+
+    def step(self, state: Any, token: int) -> tuple[NDArray[np.float32], Any]:
+        """Return the logits of what follows a token, and the state after it."""
+        return self._model.step(state, token, self._condition)
+
+
+def _played(
+    job: "Job", loaded: Bundle, valid: Sequence[Piece], train: Sequence[Piece]
+) -> tuple[list[statistics.Music], ...]:
+    """Return training music, unheard music and what the model plays by itself."""
+    learnt, heard = (
+        [statistics.real(piece, loaded.steps_per_beat) for piece in part] for part in (train, valid)
+    )
+    excerpts = range(1 if job.plan.smoke else statistics.EXCERPTS)
+    return learnt, heard, [statistics.generate(loaded, seed) for seed in progress("composing", excerpts)]
+
+
+def _draw(
+    run: Path, name: str, heard: Sequence[statistics.Music], played: Sequence[statistics.Music], music: Music
+) -> None:
+    """Draw how the training went, and real beside generated music."""
+    history = read_history(run)
+    lines = {
+        part: [float(row[key]) for row in history] for part, key in (("train", "loss"), ("valid", "val_loss"))
+    }
+    curves(run / "curves.png", lines, "nats per token")
+    roll(run / "roll.png", {f"{name}: unheard real music": heard[0], f"{name}: generated": played[0]})
+
+
+def _told(
+    scores: Mapping[str, Score], job: "Job", music: Music, pieces: Sequence[Piece]
+) -> list[dict[str, Any]]:
+    """Return the scores as model.json lists them."""
+    folders = sorted({source.folder.name for source in music.sources})
+    whole = sum(source.split == "valid" for source in music.sources)
+    common = {"data": ", ".join(folders), "composers": job.name, "split": "valid", "of_pieces": whole}
+    return [common | {"model": name} | each.figures() for name, each in scores.items()]
+
+
+def _description(job: "Job", music: Music, network: Network, fitted: Fitted) -> dict[str, Any]:
+    """Return model.json, but for what is only known when it plays."""
+    tokenizer = music.representation.tokenizer
+    settings = job.plan.settings
+    used = [source for source in music.sources if source.split != "test"]
+    condition = {"condition": {"names": list(music.composers)}} if music.composers else {}
+    return {
+        "name": job.name,
+        "title": job.name.replace("_", " ").title(),
+        "tokenizer": music.facts()["tokenizer"],
+        "grid": {"steps_per_beat": tokenizer.steps_per_beat},
+        "states": described([network]),
+        **condition,
+        "parameters": network.count_params(),
+        "sources": credited(used, job.plan.credits),
+        "training": {
+            "command": job.plan.command,
+            "seed": settings.seed,
+            "where": read_machine(job.plan.runs / job.name),
+            "minutes": round(fitted.minutes, 1),
+            "epochs": fitted.epochs,
+            "best_epoch": fitted.best,
+            "base": job.plan.base.folder.name if job.plan.base else None,
+            "hparams": asdict(settings),
+        },
+    }
+
+
+def _some(music: Music, pieces: Sequence[Piece], most: int) -> list[Piece]:
+    """Return pieces evenly chosen, of about so many tokens at most; all if there are no more."""
+    sizes = [len(piece.notes) * 3 for piece in pieces]  # an attack, an end and a wait
+    every = max(1, -(-sum(sizes) // most))
+    return [*pieces[::every]] or [*pieces[:1]]
+
+
+def _tokens(music: Music, piece: Piece) -> NDArray[np.int32]:
+    return np.array(encoded(music.representation.tokenizer, piece), np.int32)
+
+
+def _pace(model: StepModel, tokens: NDArray[np.int32], steps: int = 500) -> float:
+    """Return the median milliseconds of a token, one after the other."""
+    state = model.initial_state()
+    times = []
+    for token in np.resize(tokens, steps).tolist():
+        begun = time.perf_counter()
+        _, state = model.step(state, token)
+        times.append(time.perf_counter() - begun)
+    return float(np.median(times)) * 1000
