@@ -10,7 +10,8 @@ import pytest
 from neuralmidi.__main__ import main
 
 ROOT = Path(__file__).parent.parent
-TINY = str(ROOT / "tests" / "data" / "tiny")
+DATA = ROOT / "tests" / "data"
+TINY, POLY, BLEND = (str(DATA / name) for name in ("tiny", "tiny_poly", "tiny_blend"))
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "externals")}
 
 
@@ -62,6 +63,45 @@ def test_midi_is_what_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert sum(message.time for message in messages) == pytest.approx(4 * 4 * 60 / 90, abs=0.001)
 
 
+def test_bars_and_times_are_the_models_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "out.mid"
+    text = printed(capsys, POLY, "--bars", "2", "--tempo", "120", "--temperature", "0.1", "--midi", str(file))
+    places = [line.split()[0] for line in text.splitlines() if line]
+    assert places == [f"{bar}.{place}" for bar in (1, 2) for place in ("1.1", "2.1", "2.9", "3.1", "4.1")]
+    assert sum(message.time for message in mido.MidiFile(file)) == pytest.approx(4, abs=0.001)
+    assert "  ~C3  ~C4   F4   G4" in text.splitlines()[1], "G4 is struck again"
+
+
+def test_a_primer_is_gone_on_from_in_its_metre(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    waltz = str(DATA / "waltz.mid")
+    file = tmp_path / "out.mid"
+    alone = printed(capsys, POLY, "--bars", "4")
+    primed = printed(capsys, POLY, "--bars", "4", "--primer", waltz, "--midi", str(file))
+    assert primed != alone
+    assert printed(capsys, POLY, "--bars", "4", "--primer", waltz) == primed
+
+
+def test_a_blend_is_played_from_the_first_note(capsys: pytest.CaptureFixture[str]) -> None:
+    low, high = (
+        {
+            int(pitch)
+            for line in printed(capsys, BLEND, "--temperature", "0.1", "--blend", words).splitlines()
+            for pitch in line[40:].split()
+        }
+        for words in ("low", "low 0 high 0.5")
+    )
+    assert max(low) < min(high)
+
+
+def test_repeats_keep_it_from_going_round_in_circles(capsys: pytest.CaptureFixture[str]) -> None:
+    circles, other = (
+        printed(capsys, TINY, "--temperature", "0.1", "--bars", "8", "--repeats", n) for n in ("0", "1")
+    )
+    bars = [[line.split(".", 1)[1] for line in bar.splitlines()] for bar in circles.split("\n\n")]
+    assert all(bar[1:] == bars[0][1:] for bar in bars)
+    assert other != circles
+
+
 def test_a_name_is_looked_for_here_too(tmp_path: Path) -> None:
     (tmp_path / "mine").symlink_to(TINY)
     assert shell("mine", cwd=tmp_path).returncode == 0
@@ -83,6 +123,12 @@ def test_a_name_is_looked_for_here_too(tmp_path: Path) -> None:
         ((TINY, "--top-k", "1.5"), "top_k: 1.5 is not a whole number"),
         ((TINY, "--colour", "1"), "unrecognized arguments: --colour 1 / neuralmidi --help"),
         ((TINY, "--bars"), "argument --bars: expected one argument"),
+        ((TINY, "--repeats", "-1"), "repeats: -1 is outside 0 to 100"),
+        ((TINY, "--blend", "low 1"), "blend: this model is of one composer / "),
+        ((BLEND, "--blend", "nobody"), "blend: nobody is not a composer that this model knows"),
+        ((BLEND, "--blend", "low much"), "blend: much is not a composer"),
+        ((TINY, "--primer", "nowhere.mid"), "nowhere.mid: cannot be read: there is no such file"),
+        ((TINY, "--primer", __file__), "test_cli.py: cannot be read: it is no MIDI file"),
         ((TINY, "--midi", ""), "cannot be written: there is something that is not a file"),
         (
             (TINY, "--midi", "/nowhere/out.mid"),

@@ -1,4 +1,4 @@
-from hand_models import script
+from hand_models import poly, script
 from neuralmidi.composer import Composer
 from neuralmidi.listing import lines
 from neuralmidi.notes import NoteEvent, Step, note_name
@@ -7,7 +7,8 @@ from neuralmidi.notes import NoteEvent, Step, note_name
 def listed(*chords: str, steps: int, steps_per_beat: int = 4) -> list[str]:
     vocabulary = [chord for chord in dict.fromkeys(chords) if chord]
     composer = Composer(script(*chords, vocabulary=vocabulary, steps_per_beat=steps_per_beat))
-    return list(lines([composer.step(125) for _ in range(steps)], steps_per_beat))
+    bar = composer.state.steps_per_bar
+    return list(lines([composer.step(125) for _ in range(steps)], steps_per_beat, bar))
 
 
 def test_middle_c_is_c4() -> None:
@@ -45,4 +46,11 @@ def test_a_fuller_chord_pushes_its_numbers_on() -> None:
 
 def test_a_piece_that_begins_with_a_rest_says_so() -> None:
     silent, sounding = Step(0, (), ()), Step(1, (60,), (NoteEvent("on", 60, 90, 1),))  # as with density 0
-    assert next(lines([silent, sounding], 4)) == "   1.1.1   rest"
+    assert next(lines([silent, sounding], 4, 16)) == "   1.1.1   rest"
+
+
+def test_bars_are_as_long_as_the_metre_says() -> None:
+    composer = Composer(poly("on 60", "wait 1", "off 60", "wait 2", steps_per_beat=1, bar="3/4"))
+    steps = [composer.step(125) for _ in range(7)]
+    places = [line.split()[0] for line in lines(steps, 1, composer.state.steps_per_bar) if line]
+    assert places == ["1.1.1", "1.2.1", "2.1.1", "2.2.1", "3.1.1"]

@@ -1,5 +1,6 @@
 import os
 import resource
+from contextlib import suppress
 from pathlib import Path
 
 import mido
@@ -9,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from neuralmidi.composer import Composer
 from neuralmidi.errors import NeuralMIDIError
-from neuralmidi.midi_file import TICKS_PER_BEAT, timeline, write
-from neuralmidi.notes import NoteEvent
+from neuralmidi.midi_file import LARGEST, TICKS_PER_BEAT, Piece, find, timeline, write
+from neuralmidi.midi_file import read as read_piece
+from neuralmidi.notes import Metre, Note, NoteEvent
+
+DATA = Path(__file__).parent / "data"
 
 
 def read(path: Path) -> list[tuple[float, str, int, int, int]]:
@@ -137,3 +141,101 @@ def test_a_tempo_out_of_range_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NeuralMIDIError, match="tempo: 0 is outside 1 to 1000"):
         write(tmp_path / "take.mid", [], tempo=0)
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("beats", "signature"), [(4, (4, 4)), (3, (3, 4)), (1.5, (3, 8)), (0.75, (3, 16)), (2.25, (9, 16))]
+)
+def test_bars_are_as_long_as_the_model_says(tmp_path: Path, beats: float, signature: tuple[int, int]) -> None:
+    write(tmp_path / "take.mid", [], beats_per_bar=beats)
+    (found,) = (m for m in mido.MidiFile(tmp_path / "take.mid") if m.type == "time_signature")
+    assert (found.numerator, found.denominator) == signature
+
+
+# Reading
+
+
+def track(*messages: mido.Message | mido.MetaMessage, **file: int) -> mido.MidiFile:
+    return mido.MidiFile(tracks=[mido.MidiTrack(messages)], **{"ticks_per_beat": 480, **file})
+
+
+def on(note: int, time: int = 0, velocity: int = 64, channel: int = 0) -> mido.Message:
+    return mido.Message("note_on", note=note, time=time, velocity=velocity, channel=channel)
+
+
+def piece(tmp_path: Path, file: mido.MidiFile) -> Piece:
+    file.save(tmp_path / "song.mid")
+    return read_piece(tmp_path / "song.mid")
+
+
+def test_a_piece_is_read_in_beats_whatever_its_tempo() -> None:
+    round_in_two_voices = read_piece(DATA / "round_in_two_voices.mid")
+    assert round_in_two_voices.notes[:4] == [Note(0, 1, 60), Note(1, 2, 62), Note(2, 3, 64), Note(3, 4, 60)]
+    assert {note.velocity for note in round_in_two_voices.notes} == {0}, "all the same says nothing"
+    assert round_in_two_voices.metres == [Metre(0, 4, 4)]
+    assert max(note.end for note in round_in_two_voices.notes) == 40
+
+
+def test_drums_are_left_out_and_the_metre_is_read() -> None:
+    waltz = read_piece(DATA / "waltz.mid")
+    assert waltz.metres == [Metre(0, 3, 4)]
+    assert 36 not in {note.pitch for note in waltz.notes}
+
+
+def test_notes_on_one_key_end_in_the_order_they_began(tmp_path: Path) -> None:
+    messages = [
+        on(60, velocity=50),
+        on(60, 240, 80),
+        on(60, 240, 0),
+        mido.Message("note_off", note=60, time=480),
+    ]
+    assert piece(tmp_path, track(*messages)).notes == [Note(0, 1, 60, 50), Note(0.5, 2, 60, 80)]
+
+
+def test_a_note_that_nothing_ends_ends_with_its_track(tmp_path: Path) -> None:
+    messages = [on(60), on(62, 480, 0), mido.MetaMessage("text", text="x", time=480)]
+    assert piece(tmp_path, track(*messages)).notes == [Note(0, 2, 60)]
+
+
+def test_a_bar_that_cannot_be_is_not_believed(tmp_path: Path) -> None:
+    odd = [
+        mido.MetaMessage("time_signature", numerator=n, denominator=d)
+        for n, d in ((0, 4), (255, 4), (1, 2**20), (5, 8))
+    ]
+    assert piece(tmp_path, track(*odd, on(60), on(60, 480, 0))).metres == [Metre(0, 5, 8)]
+
+
+@given(content=st.binary(max_size=300), cut=st.integers(0, 300))
+def test_no_bytes_at_all_break_it(tmp_path_factory: pytest.TempPathFactory, content: bytes, cut: int) -> None:
+    file = tmp_path_factory.getbasetemp() / "noise.mid"
+    whole = (DATA / "waltz.mid").read_bytes()
+    for noise in (content, b"MThd\0\0\0\6\0\0\0\1\1\xe0MTrk" + content, whole[:cut] + content + whole[cut:]):
+        file.write_bytes(noise)
+        with suppress(NeuralMIDIError):
+            assert read_piece(file).notes
+
+
+@pytest.mark.parametrize("name", ["missing.mid", "folder", "pipe", "a\0b", "x" * 300])
+def test_a_file_that_is_none_is_one_error(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(
+        NeuralMIDIError, match="cannot be read: there is no such file / choose another MIDI file"
+    ):
+        read_piece(tmp_path / name)
+
+
+def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "huge.mid").open("wb") as huge:
+        huge.truncate(LARGEST + 1)
+    with pytest.raises(NeuralMIDIError, match="it is larger than 256 kB"):
+        read_piece(tmp_path / "huge.mid")
+
+
+def test_a_file_is_found_in_the_first_folder_that_has_it(tmp_path: Path) -> None:
+    (tmp_path / "waltz.mid").touch()
+    assert find("waltz.mid", [tmp_path, DATA]) == tmp_path / "waltz.mid"
+    assert find("round_in_two_voices.mid", [tmp_path, DATA]) == DATA / "round_in_two_voices.mid"
+    assert find(str(DATA / "waltz.mid"), [tmp_path]) == DATA / "waltz.mid"
+    with pytest.raises(NeuralMIDIError, match=r"song\.mid: there is no such file"):
+        find("song.mid", [tmp_path, DATA])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import mido
 import pytest
+from neuralmidi import bundle
 from pd_runner import DATA, Patch, run_pd, sounding_after
 
 NUMBERS = {
@@ -16,6 +17,7 @@ NUMBERS = {
     "smooth": "0 to 10000",
     "top_k": "0 to 1000",
     "top_p": "0.05 to 1",
+    "repeats": "0 to 100",
     "channel": "1 to 16",
     "seed": "0 to 4294967295",
     "lookahead": "1 to 32",
@@ -70,9 +72,11 @@ def test_a_wrong_number_changes_nothing(tmp_path: Path, name: str) -> None:
 
 
 def test_fractions_where_whole_numbers_belong(tmp_path: Path) -> None:
-    patch, _ = playing("steps 3.5, play 0.5, seed 1.5, note 60.5 90, channel 2.5, lookahead 1.5, top_k 0.5")
+    patch, _ = playing(
+        "steps 3.5, play 0.5, seed 1.5, note 60.5 90, channel 2.5, lookahead 1.5, top_k 0.5, repeats 1.5"
+    )
     run = run_pd(patch, tmp_path)
-    assert len(run.errors) == 7
+    assert len(run.errors) == 8
     assert all("is not a whole number" in error for error in run.errors)
 
 
@@ -155,6 +159,114 @@ def test_a_model_that_cannot_be_played_leaves_the_last_good_one(tmp_path: Path, 
     assert run.notes() == calm.notes()
 
 
+BLENDS = {
+    "blend nobody 1": "nobody is not a composer that this model knows / choose among low, high",
+    "blend low nobody 0.5": "nobody is not a composer",
+    "blend 0.5 low": "0.5 is not a composer",
+    "blend low -1": "outside 0 to 1000",
+    "blend low 1e39": "outside 0 to 1000",
+    "blend low 0 high 0": "all weights are 0 / ",
+    "blend low 0.5 low 0.5": "low occurs twice",
+}
+
+
+def test_a_wrong_blend_changes_nothing(tmp_path: Path) -> None:
+    patch, _ = playing(*BLENDS, name="composer tiny_blend")
+    run = run_pd(patch, tmp_path)
+    calm = run_pd(playing(name="composer tiny_blend")[0], tmp_path)
+    assert len(run.errors) == len(BLENDS)
+    for why, error in zip(BLENDS.values(), run.errors, strict=True):
+        assert error.startswith("composer: blend")
+        assert why in error
+    assert run.notes() == calm.notes()
+
+
+def test_a_model_of_one_composer_says_that_it_cannot_be_blended(tmp_path: Path) -> None:
+    patch, _ = playing("blend low 1", "blend")
+    run = run_pd(patch, tmp_path)
+    assert len(run.errors) == 2
+    assert all("composer: blend: this model is of one composer / " in error for error in run.errors)
+    assert run.notes() == run_pd(playing()[0], tmp_path).notes()
+
+
+def damaged(tracks: bytes, division: bytes = b"\x01\xe0") -> bytes:
+    """A MIDI file of one track with this in it."""
+    head = b"MThd\0\0\0\6\0\0\0\1" + division
+    return head + b"MTrk" + len(tracks).to_bytes(4, "big") + tracks
+
+
+END = b"\0\xff\x2f\0"
+NOTE = b"\0\x90\x3c\x50\x60\x80\x3c\x40"
+PRIMERS = {
+    "empty": (b"", "no MIDI file"),
+    "text": (b"Fr\xc3\xa8re Jacques" * 100, "no MIDI file"),
+    "cut": (damaged(NOTE + END)[:-6], "no MIDI file, or a damaged one"),
+    "no notes": (damaged(END), "there is no note in it"),
+    "drums only": (damaged(b"\0\x99\x24\x50\x60\x89\x24\x40" + END), "there is no note in it"),
+    "in seconds": (damaged(NOTE + END, b"\xe7\x28"), "not in beats"),
+    "no time": (damaged(NOTE + END, b"\0\0"), "not in beats"),
+    "huge": (damaged(NOTE * 40_000 + END), "larger than 256 kB"),
+}
+
+
+@pytest.mark.parametrize("case", PRIMERS)
+def test_a_primer_that_is_none_is_named_and_the_music_goes_on(tmp_path: Path, case: str) -> None:
+    content, why = PRIMERS[case]
+    (tmp_path / "song.mid").write_bytes(content)
+    run = run_pd(playing("primer song.mid")[0], tmp_path)
+    assert len(run.errors) == 1
+    assert run.errors[0].startswith(f"composer: {tmp_path}/song.mid: cannot be read: ")
+    assert why in run.errors[0]
+    assert " / " in run.errors[0]
+    assert run.notes() == run_pd(playing()[0], tmp_path).notes()
+
+
+def test_primers_that_are_not_there(tmp_path: Path) -> None:
+    (tmp_path / "folder.mid").mkdir()
+    wishes = (
+        "primer",
+        "primer 7",
+        "primer a b",
+        "primer nowhere.mid",
+        "primer folder.mid",
+        f"primer {'x' * 900}",
+    )
+    run = run_pd(playing(*wishes)[0], tmp_path)
+    assert len(run.errors) == len(wishes)
+    assert all("primer: it takes one file / name one file" in error for error in run.errors[:3])
+    assert all("there is no such file beside the patch or in Pd's search path" in e for e in run.errors[3:])
+    assert run.notes() == run_pd(playing()[0], tmp_path).notes()
+
+
+def test_blend_waits_for_a_model_and_a_primer_does_not(tmp_path: Path) -> None:
+    patch = Patch()
+    box = patch.obj("composer")
+    for outlet, tag in enumerate(("note", "step", "status")):
+        patch.log(box, outlet, tag)
+    patch.at(0, "blend high, primer waltz.mid, composer tiny_blend, info", box)
+    patch.at(1, "composer tiny, composer tiny_blend, info", box)
+    patch.quit_at(10)
+    run = run_pd(patch, tmp_path)
+    assert len(run.errors) == 1
+    assert "composer: primer: no model is loaded" in run.errors[0]
+    blends = [atoms[2:] for _, atoms in run.logged("status") if atoms[:2] == ["info", "blend"]]
+    assert blends[0] == ["high", "1"]
+
+
+def test_a_blend_that_the_first_model_cannot_do_is_said_and_it_plays(tmp_path: Path) -> None:
+    patch = Patch()
+    box = patch.obj("composer")
+    for outlet, tag in enumerate(("note", "step", "status")):
+        patch.log(box, outlet, tag)
+    patch.at(0, "blend high, temperature 0.1, composer tiny, info, play 1", box)
+    patch.quit_at(200)
+    run = run_pd(patch, tmp_path)
+    assert len(run.errors) == 1
+    assert run.errors[0].startswith("composer: blend: this model is of one composer")
+    assert ["info", "temperature", "0.1"] in [atoms for _, atoms in run.logged("status")]
+    assert run.notes()
+
+
 def test_an_object_without_a_model_waits_for_one(tmp_path: Path) -> None:
     patch = Patch()
     box = patch.obj("composer nobody")
@@ -166,11 +278,10 @@ def test_an_object_without_a_model_waits_for_one(tmp_path: Path) -> None:
     patch.at(2000, "play 0", box)
     patch.quit_at(2001)
     run = run_pd(patch, tmp_path, batch=False)
-    assert "composer: model 'nobody': not found; there are: bach, joplin, tiny, tiny2" in "".join(run.errors)
-    assert (
-        "composer: play: no model is loaded / send `composer` and one of bach, joplin, tiny, tiny2"
-        in "".join(run.errors)
-    )
+    choice = ", ".join(bundle.available([*bundle.default_directories(), DATA]))
+    assert f"composer: model 'nobody': not found; there are: {choice} / " in "".join(run.errors)
+    no_model = f"composer: play: no model is loaded / send `composer` and one of {choice}"
+    assert no_model in "".join(run.errors)
     assert ["ready", "tiny"] in [atoms for _, atoms in run.logged("status")]
     info = {atoms[1]: atoms[2] for _, atoms in run.logged("status") if atoms[0] == "info"}
     assert info["temperature"] == "0.1", "what was turned before is not lost"

@@ -36,7 +36,7 @@ typedef struct klass {
 typedef struct port {
     atomic_uint object;         /* the number of the object that lives here; 0: nobody */
     handover_view view;
-    _Atomic double step_ms;     /* length of a step of the grid */
+    _Atomic double beat_ms;     /* length of a beat */
     atomic_uint underruns, dropped;
 } port;
 

@@ -3,6 +3,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -105,7 +106,7 @@ static PyObject *py_view(PyObject *self, PyObject *args)
 {
     unsigned int object;
     unsigned long long accepted, released;
-    double step_ms;
+    double beat_ms;
     port *p;
 
     (void)self;
@@ -114,10 +115,10 @@ static PyObject *py_view(PyObject *self, PyObject *args)
     p = port_of(object);
     accepted = atomic_load(&p->view.accepted);  /* first: see handover.h */
     released = atomic_load(&p->view.released);
-    step_ms = atomic_load(&p->step_ms);
+    beat_ms = atomic_load(&p->beat_ms);
     if (atomic_load(&p->object) != object)      /* last: what was read is this object's, if it still lives here */
         return PyErr_Format(gone, "object %u has been deleted", object);
-    return Py_BuildValue("(KKd)", accepted, released, step_ms);
+    return Py_BuildValue("(KKd)", accepted, released, beat_ms);
 }
 
 static PyObject *py_counters(PyObject *self, PyObject *args)
@@ -232,13 +233,13 @@ static bool draft_message(PyObject *message)
     return good;
 }
 
+/* Behind what the draft holds already. */
 static bool draft_messages(PyObject *messages)
 {
     PyObject *sequence = PySequence_Fast(messages, "messages are a sequence");
     Py_ssize_t i;
     bool good = sequence != NULL;
 
-    draft.size = 0;
     for (i = 0; good && i < PySequence_Fast_GET_SIZE(sequence); i++)
         good = draft_message(PySequence_Fast_GET_ITEM(sequence, i));
     Py_XDECREF(sequence);
@@ -263,6 +264,7 @@ static PyObject *py_send(PyObject *self, PyObject *args)
     PyObject *messages;
 
     (void)self;
+    draft.size = 0;
     if (!PyArg_ParseTuple(args, "IO", &object, &messages) || !draft_messages(messages))
         return NULL;
     return write_draft(RESULT_MESSAGES, object, 0, 0);
@@ -272,10 +274,19 @@ static PyObject *py_step(PyObject *self, PyObject *args)
 {
     unsigned int object;
     unsigned long long number, previous;
+    step_head head;
     PyObject *messages;
 
     (void)self;
-    if (!PyArg_ParseTuple(args, "IKKO", &object, &number, &previous, &messages) || !draft_messages(messages))
+    if (!PyArg_ParseTuple(args, "IKKddO", &object, &number, &previous, &head.per_beat, &head.forgets, &messages))
+        return NULL;
+    if (!(head.per_beat > 0) || !isfinite(head.per_beat)) {
+        PyErr_SetString(PyExc_ValueError, "a step has a length, and it ends");
+        return NULL;
+    }
+    draft.size = 0;
+    memcpy(draft_room(sizeof head), &head, sizeof head);
+    if (!draft_messages(messages))
         return NULL;
     if (draft.size > HANDOVER_STEP_BYTES)
         return PyErr_Format(PyExc_ValueError, "a step of %zu bytes is larger than the %d that a step may have",
@@ -342,10 +353,11 @@ static PyMethodDef methods[] = {
     {"wait", py_wait, METH_VARARGS, "wait() -> requests; sleeps until there is something to look at"},
     {"poll", py_poll, METH_VARARGS, "poll() -> requests; does not sleep"},
     {"answered", py_answered, METH_VARARGS, "answered(count): so many more requests are dealt with"},
-    {"view", py_view, METH_VARARGS, "view(object) -> (accepted, released, step_ms); raises Gone"},
+    {"view", py_view, METH_VARARGS, "view(object) -> (accepted, released, beat_ms); raises Gone"},
     {"counters", py_counters, METH_VARARGS, "counters(object) -> {name: count}"},
     {"send", py_send, METH_VARARGS, "send(object, messages): out of the outlets, now"},
-    {"step", py_step, METH_VARARGS, "step(object, number, previous, messages): out of the outlets when released"},
+    {"step", py_step, METH_VARARGS,
+        "step(object, number, previous, per_beat, forgets, messages): out of the outlets when released"},
     {"error", py_error, METH_VARARGS, "error(object, text); object 0: the bridge itself"},
     {"failed", py_failed, METH_VARARGS, "failed(object, text): an error that ends the object's notes"},
     {NULL, NULL, 0, NULL},

@@ -37,7 +37,10 @@ struct object {
     t_clock *clock;
     bool playing;
     bool waiting;           /* for its first step, to start to play */
-    double tempo, steps_per_beat;
+    double tempo;
+    double per_beat;        /* how many steps like the one that sounded last make a beat */
+    double chosen;          /* the player's `steps`, which count instead; 0: the step's own do */
+    double choices;         /* how often the player has chosen */
     double last_step;       /* logical time in ms; the next one is due step_ms later */
     unsigned missed;        /* steps in a row that were not ready */
     bool failed;            /* a step has failed, and the reason has been said */
@@ -114,7 +117,7 @@ void transport_free(object *x);
 /* The first step is ready: whoever waited for it starts to play. */
 void transport_start_if_waiting(object *x);
 
-/* True when the message was all Pd's; what Python must know of too goes on to it. */
+/* True when the message was the transport's. */
 bool transport_takes(object *x, t_symbol *selector, int argc, const t_atom *argv);
 
 #endif

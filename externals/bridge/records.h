@@ -36,11 +36,17 @@ typedef struct request {
 /* --- results: Python to Pd ------------------------------------------------------------------------------------ */
 
 enum result_kind {
-    RESULT_STEP,        /* messages to keep until the step is released */
+    RESULT_STEP,        /* a step_head, and messages to keep until the step is released */
     RESULT_MESSAGES,    /* messages to send now */
     RESULT_ERROR,       /* a text, for the console and the status outlet */
     RESULT_FAILED,      /* the same, and the object cannot go on: end its notes, forget its steps */
 };
+
+/* What stands at the head of a step, before its messages. */
+typedef struct step_head {
+    double per_beat;        /* how many steps as long as this one make a beat */
+    double forgets;         /* the player's choices of `steps` up to this one count no longer */
+} step_head;
 
 /* A message lies in a record as a result_message, its selector, then its atoms: result_atom, and the text of a
    symbol behind it. Texts end with NUL and are padded to 8 bytes. */

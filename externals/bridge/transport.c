@@ -6,14 +6,24 @@
 
 #include "object.h"
 
-static double step_ms(const object *x)
+static double beat_ms(const object *x)
 {
-    return 60000.0 / x->tempo / x->steps_per_beat;
+    return 60000.0 / x->tempo;
 }
 
-static void publish_step_ms(object *x, double ms)
+static double per_beat(const object *x)
 {
-    atomic_store_explicit(&port_of(x->number)->step_ms, ms, memory_order_relaxed);
+    return x->chosen ? x->chosen : x->per_beat;
+}
+
+static double step_ms(const object *x)
+{
+    return beat_ms(x) / per_beat(x);
+}
+
+static void publish_beat_ms(object *x, double ms)
+{
+    atomic_store_explicit(&port_of(x->number)->beat_ms, ms, memory_order_relaxed);
 }
 
 /* The console hears of it once a second at most; the status outlet always. */
@@ -34,14 +44,28 @@ static void underrun(object *x)
         "/ send `info`, a slower tempo, or a larger `lookahead`", x->klass->name);
 }
 
+/* A step is as long as its performer's grid says, until the player chooses. */
+static void keep_grid(object *x, const step_head *head)
+{
+    double before = step_ms(x);
+
+    x->per_beat = head->per_beat;
+    if (head->forgets >= x->choices)
+        x->chosen = 0;
+    if (x->playing && step_ms(x) != before)
+        clock_delay(x->clock, step_ms(x));
+}
+
 static void sound_step(object *x, size_t size)
 {
     scratch copy;
     uint8_t *bytes = scratch_take(&copy, size);     /* what it leads to may bring new steps into its place */
+    const step_head *head = (const step_head *)bytes;
 
     handover_release(&x->steps, bytes);
     x->missed = 0;
-    send_messages(x, bytes, size);
+    keep_grid(x, head);
+    send_messages(x, bytes + sizeof *head, size - sizeof *head);
     scratch_give(&copy);
 }
 
@@ -83,7 +107,7 @@ static void object_bang(object *x)
     double since = logical_ms() - x->last_step;
 
     if (since > 0 && since < 10000)
-        publish_step_ms(x, since);
+        publish_beat_ms(x, since * per_beat(x));
     release_step(x);
 }
 
@@ -97,7 +121,7 @@ static void set_play(object *x, double on)
         x->waiting = false;
         return silence(x);
     }
-    publish_step_ms(x, step_ms(x));
+    publish_beat_ms(x, beat_ms(x));
     x->waiting = x->steps.count == 0 && !x->sync;   /* it starts when its first step is ready */
     if (!x->waiting)
         object_tick(x);
@@ -109,7 +133,7 @@ static void set_step_length(object *x, double *which, double value)
     double before = step_ms(x), left;
 
     *which = value;
-    publish_step_ms(x, step_ms(x));
+    publish_beat_ms(x, beat_ms(x));
     if (!x->playing || x->waiting)
         return;
     left = (before - (logical_ms() - x->last_step)) * step_ms(x) / before;
@@ -122,9 +146,10 @@ static void set_tempo(object *x, double bpm)
     set_step_length(x, &x->tempo, bpm);
 }
 
-static void set_steps(object *x, double per_beat)
+static void set_steps(object *x, double chosen)
 {
-    set_step_length(x, &x->steps_per_beat, per_beat);
+    x->choices++;
+    set_step_length(x, &x->chosen, chosen);
 }
 
 static void set_sync(object *x, double on)
@@ -165,6 +190,20 @@ static bool in_range(object *x, const struct control *c, int argc, const t_atom 
     return true;
 }
 
+/* Python hears of it, too, and which choice it was if it was one. */
+static void set_control(object *x, const struct control *c, t_symbol *selector, double value)
+{
+    uint32_t number = x->number;
+    t_atom heard[2];
+
+    c->set(x, value);
+    if (!object_numbered(number))   /* what it has ended may lead to its deletion */
+        return;
+    SETFLOAT(&heard[0], (t_float)value);
+    SETFLOAT(&heard[1], (t_float)x->choices);
+    send_message(x, 0, selector, 2, heard);
+}
+
 bool transport_takes(object *x, t_symbol *selector, int argc, const t_atom *argv)
 {
     size_t i;
@@ -175,10 +214,9 @@ bool transport_takes(object *x, t_symbol *selector, int argc, const t_atom *argv
         return silence(x), true;
     for (i = 0; i < sizeof controls / sizeof *controls; i++)
         if (!strcmp(selector->s_name, controls[i].name)) {
-            if (!in_range(x, &controls[i], argc, argv))
-                return true;
-            controls[i].set(x, argv[0].a_w.w_float);
-            return false;
+            if (in_range(x, &controls[i], argc, argv))
+                set_control(x, &controls[i], selector, argv[0].a_w.w_float);
+            return true;
         }
     return false;
 }
@@ -186,10 +224,11 @@ bool transport_takes(object *x, t_symbol *selector, int argc, const t_atom *argv
 void transport_init(object *x)
 {
     x->tempo = 120;
-    x->steps_per_beat = 4;
+    x->per_beat = 4;        /* until a step says more */
+    x->chosen = x->choices = 0;
     x->last_step = x->last_complaint = -1e9;
     x->clock = clock_new(x, (t_method)object_tick);
-    publish_step_ms(x, step_ms(x));
+    publish_beat_ms(x, beat_ms(x));
 }
 
 void transport_free(object *x)

@@ -7,15 +7,20 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .controls import BARS, CONTROLS, SEED, TEMPO
 from .errors import NeuralMIDIError
 from .options import Options, number
 from .quiet import quiet
 
-# Nothing that needs a package is imported up here: the doctor must run where one is missing.
+if (
+    TYPE_CHECKING
+):  # nothing that needs a package is imported up here: the doctor must run where one is missing
+    from .bundle import Bundle
+    from .composer import Composer
 
-OFFLINE = ("temperature", "density", "intensity", "top_k", "top_p", "channel")
+OFFLINE = ("temperature", "density", "intensity", "top_k", "top_p", "repeats", "channel")
 """The controls that make sense before the first note: there is nothing yet to glide from."""
 
 DESCRIPTION = "Neural composers: print or save the notes that [composer] would play in Pure Data."
@@ -24,6 +29,7 @@ EXAMPLES = """\
 examples:
   neuralmidi bach                       eight bars, printed
   neuralmidi bach --seed 2 --bars 32 --temperature 0.8 --midi chorale.mid
+  neuralmidi all --blend "bach 0.7 chopin 0.3" --primer my_song.mid
   neuralmidi models                     what can be played
   neuralmidi doctor                     what is installed, what is missing, what to do
 """
@@ -79,6 +85,10 @@ def _parser() -> Options:
     parser.add_argument("composer", help="name or folder of a model; or `models`, or `doctor`")
     for control in (BARS, SEED, TEMPO, *(CONTROLS[name] for name in OFFLINE)):
         parser.add_control(control, default=control.default, type=number)
+    parser.add_argument("--blend", metavar="WORDS", help="between composers: NAME WEIGHT NAME WEIGHT ...")
+    parser.add_argument(
+        "--primer", metavar="FILE", type=Path, help="go on from the last bars of this MIDI file"
+    )
     parser.add_argument("--midi", metavar="FILE", type=Path, help="write the notes into a MIDI file, too")
     return parser
 
@@ -115,7 +125,6 @@ def _list_models() -> None:
 def _perform(options: argparse.Namespace) -> None:
     """Compose all of it, then write it, then print it: a file that cannot be written is known at once."""
     from . import bundle, midi_file
-    from .composer import BEATS_PER_BAR, Composer
     from .listing import lines
 
     bars = int(BARS.check(options.bars))
@@ -123,18 +132,32 @@ def _perform(options: argparse.Namespace) -> None:
     folder = bundle.find(options.composer, [Path(), *bundle.default_directories()])
     with quiet():
         music = bundle.load(folder)
+    composer = _composer(music, options)
+    per_beat, per_bar = music.steps_per_beat, composer.state.steps_per_bar
+    step_ms = 60000 / tempo / per_beat
+    steps = [composer.step(step_ms) for _ in range(bars * per_bar)]
+    if options.midi:
+        midi_file.write(options.midi, midi_file.timeline(steps, step_ms), tempo, per_bar / per_beat)
+    for line in lines(steps, per_beat, per_bar):
+        print(line)
+    if options.midi:
+        print(f"\n{options.midi} is written", file=sys.stderr)
+
+
+def _composer(music: "Bundle", options: argparse.Namespace) -> "Composer":
+    """A composer before its first note, as the options have it."""
+    from . import midi_file
+    from .composer import Composer
+
     composer = Composer(music, options.seed)
     composer.set("smooth", 0)
     for name in OFFLINE:
         composer.set(name, getattr(options, name))
-    step_ms = 60000 / tempo / music.steps_per_beat
-    steps = [composer.step(step_ms) for _ in range(bars * BEATS_PER_BAR * music.steps_per_beat)]
-    if options.midi:
-        midi_file.write(options.midi, midi_file.timeline(steps, step_ms), tempo)
-    for line in lines(steps, music.steps_per_beat):
-        print(line)
-    if options.midi:
-        print(f"\n{options.midi} is written", file=sys.stderr)
+    if options.blend is not None:
+        composer.blend(*map(number, options.blend.split()))
+    if options.primer:
+        composer.prime(*midi_file.read(options.primer))
+    return composer
 
 
 if __name__ == "__main__":

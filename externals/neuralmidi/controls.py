@@ -77,7 +77,7 @@ CONTROLS = {
 TEMPO = Control("tempo", 1, 1000, 120, "beats per minute")
 # 3: what a newcomer hears first; the composers that we ship begin well with it
 SEED = Control("seed", 0, 2**32 - 1, 3, "the same seed gives the same notes", whole=True)
-BARS = Control("bars", 1, 100000, 8, "length of the piece in 4/4 bars", whole=True)
+BARS = Control("bars", 1, 100000, 8, "length of the piece in bars", whole=True)
 PITCH = Control("note", 0, 127, 60, "MIDI pitch", whole=True)
 VELOCITY = Control("note velocity", 0, 127, 64, "MIDI velocity; 0 ends the note", whole=True)
 WEIGHT = Control(

@@ -2,28 +2,27 @@
 
 from collections.abc import Iterable, Iterator
 
-from .composer import BEATS_PER_BAR
 from .notes import Step, note_name
 
 NAMES_WIDTH = 30
 """Room for six notes; the numbers of a fuller chord move to the right."""
 
 
-def lines(steps: Iterable[Step], steps_per_beat: int) -> Iterator[str]:
+def lines(steps: Iterable[Step], steps_per_beat: int, steps_per_bar: int) -> Iterator[str]:
     """A line for every step that starts or ends a note: ``bar.beat.step``, note names, MIDI pitches.
 
     ``~`` marks a note that goes on from the line before, as a tie does. An empty line stands between bars.
     """
-    bar = BEATS_PER_BAR * steps_per_beat
     printed = 0
     for slot, step in enumerate(steps):
         attacks = {event.pitch for event in step.events if event.kind == "on"}
         if slot and not attacks and all(event.kind == "vel" for event in step.events):
             continue
-        if slot // bar > printed:
+        bar, in_bar = divmod(slot, steps_per_bar)
+        if bar > printed:
             yield ""
-        printed = slot // bar
-        place = f"{slot // bar + 1}.{slot % bar // steps_per_beat + 1}.{slot % steps_per_beat + 1}"
+        printed = bar
+        place = f"{bar + 1}.{in_bar // steps_per_beat + 1}.{in_bar % steps_per_beat + 1}"
         names = " ".join(f"{' ' if pitch in attacks else '~'}{note_name(pitch):<3}" for pitch in step.pitches)
         numbers = " ".join(map(str, step.pitches))
         yield f"{place:>8}  {names or ' rest':<{NAMES_WIDTH}}  {numbers}".rstrip()

@@ -1,14 +1,17 @@
-"""A performance as a standard MIDI file."""
+"""Standard MIDI files: a performance is written, a piece to begin from is read."""
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 import mido
 
 from .controls import TEMPO
 from .errors import NeuralMIDIError
 from .life_cycle import ended
-from .notes import NoteEvent, Step
+from .notes import Metre, Note, NoteEvent, Step
 
 TICKS_PER_BEAT = 960
 """Resolution: half a millisecond at 120 BPM."""
@@ -16,8 +19,30 @@ TICKS_PER_BEAT = 960
 LONGEST_BEAT = 2**24 - 1
 """Microseconds: the slowest tempo that a MIDI file can name, 3.6 BPM."""
 
+LARGEST = 256 << 10
+"""Bytes of a file that is read: it is taken in beside the music, in a few ms for each 1000 of them."""
+
+DRUMS = 9
+"""The channel whose notes are no pitches."""
+
+BAR_BEATS = (0.25, 16.0)
+"""Shortest and longest bar that is believed, in beats."""
+
 Timed = tuple[float, NoteEvent]
 """An event and its time in ms since the beginning."""
+
+
+class Piece(NamedTuple):
+    """What is written in a file.
+
+    Attributes:
+        notes: of all tracks and channels but the drums', by start; velocity 0 if all have the same, which
+            then says nothing.
+        metres: the time signatures, by start.
+    """
+
+    notes: list[Note]
+    metres: list[Metre]
 
 
 def timeline(steps: Iterable[Step], step_ms: float) -> Iterator[Timed]:
@@ -39,8 +64,10 @@ def timeline(steps: Iterable[Step], step_ms: float) -> Iterator[Timed]:
         yield from ((time, event) for event in ended(pitches, channel))
 
 
-def write(path: Path, events: Iterable[Timed], tempo: float = TEMPO.default) -> None:
-    """Write a standard MIDI file (format 0) in 4/4, whole or not at all.
+def write(
+    path: Path, events: Iterable[Timed], tempo: float = TEMPO.default, beats_per_bar: float = 4
+) -> None:
+    """Write a standard MIDI file (format 0), whole or not at all.
 
     A swell becomes polyphonic aftertouch, the one MIDI message that moves a single sounding note.
 
@@ -48,6 +75,7 @@ def write(path: Path, events: Iterable[Timed], tempo: float = TEMPO.default) -> 
         path: the file; one that is there already is replaced.
         events: in any order; those of one tick keep theirs.
         tempo: beats per minute, 1-1000: where the file's bars and beats fall. It moves no note.
+        beats_per_bar: in quarter notes; so does this.
 
     Raises:
         NeuralMIDIError: the tempo is out of range, or the file cannot be written; what was there stays.
@@ -55,7 +83,9 @@ def write(path: Path, events: Iterable[Timed], tempo: float = TEMPO.default) -> 
     beat = min(60e6 / TEMPO.check(tempo), LONGEST_BEAT)
     track = mido.MidiTrack()
     track.append(mido.MetaMessage("set_tempo", tempo=round(beat)))
-    track.append(mido.MetaMessage("time_signature", numerator=4, denominator=4))
+    denominator = next(d for d in (4, 8, 16, 32) if beats_per_bar * d % 4 == 0 or d == 32)
+    numerator = round(beats_per_bar * denominator / 4)
+    track.append(mido.MetaMessage("time_signature", numerator=numerator, denominator=denominator))
     now = 0
     for ms, event in sorted(events, key=lambda timed: timed[0]):
         # Rounding the time and not the distances keeps the last bar as exact as the first.
@@ -63,6 +93,89 @@ def write(path: Path, events: Iterable[Timed], tempo: float = TEMPO.default) -> 
         track.append(_message(event, tick - now))
         now = tick
     _save(mido.MidiFile(type=0, ticks_per_beat=TICKS_PER_BEAT, tracks=[track]), Path(path))
+
+
+def find(name: str, folders: Sequence[Path]) -> Path:
+    """Return the path of a file.
+
+    Args:
+        name: absolute, or relative to one of the folders.
+        folders: searched in this order.
+
+    Raises:
+        NeuralMIDIError: no folder has it.
+    """
+    for folder in folders:
+        if os.path.isfile(path := folder / os.path.expanduser(name)):
+            return path
+    why = "there is no such file beside the patch or in Pd's search path"
+    raise NeuralMIDIError(name[:200], why, "give its path from the patch's folder")
+
+
+def read(path: Path) -> Piece:
+    """Read a piece from a standard MIDI file.
+
+    Raises:
+        NeuralMIDIError: it is too large, no MIDI file, without notes, or its time is not told in beats.
+    """
+    content = _read(path)
+    try:
+        midi = mido.MidiFile(file=BytesIO(content), clip=True)
+    except Exception as error:  # mido lets out whatever a corrupt file makes it trip over
+        raise _unreadable(path, f"it is no MIDI file, or a damaged one ({error})") from error
+    if midi.ticks_per_beat < 1:
+        raise _unreadable(path, "its time is told in seconds, not in beats")
+    notes = sorted(note for track in midi.tracks for note in _notes(track, midi.ticks_per_beat))
+    if not notes:
+        raise _unreadable(path, "there is no note in it, but for drums")
+    if len({note.velocity for note in notes}) == 1:
+        notes = [note._replace(velocity=0) for note in notes]
+    return Piece(notes, sorted(m for track in midi.tracks for m in _metres(track, midi.ticks_per_beat)))
+
+
+def _read(path: Path) -> bytes:
+    if not os.path.isfile(path):
+        raise _unreadable(path, "there is no such file")
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, getattr(error, "strerror", None) or str(error)) from error
+    if len(content) > LARGEST:
+        raise _unreadable(path, f"it is larger than {LARGEST >> 10} kB")
+    return content
+
+
+def _notes(track: mido.MidiTrack, ticks_per_beat: int) -> Iterator[Note]:
+    """The notes of a track; of two on one key the one that began first ends first."""
+    begun: dict[tuple[int, int], list[tuple[float, int]]] = {}
+    now = 0.0
+    for message in track:
+        now += message.time / ticks_per_beat
+        if message.type not in ("note_on", "note_off") or message.channel == DRUMS:
+            continue
+        key = begun.setdefault((message.channel, message.note), [])
+        if message.type == "note_on" and message.velocity:
+            key.append((now, message.velocity))
+        elif key:
+            start, velocity = key.pop(0)
+            yield Note(start, now, message.note, velocity)
+    for (_, pitch), key in begun.items():  # they were never ended
+        yield from (Note(start, now, pitch, velocity) for start, velocity in key)
+
+
+def _metres(track: mido.MidiTrack, ticks_per_beat: int) -> Iterator[Metre]:
+    now = 0.0
+    for message in track:
+        now += message.time / ticks_per_beat
+        if message.type != "time_signature":
+            continue
+        if BAR_BEATS[0] <= 4 * message.numerator / message.denominator <= BAR_BEATS[1]:
+            yield Metre(now, message.numerator, message.denominator)
+
+
+def _unreadable(path: Path, why: str) -> NeuralMIDIError:
+    return NeuralMIDIError(str(path), f"cannot be read: {why}", "choose another MIDI file")
 
 
 def _message(event: NoteEvent, delta: int) -> mido.Message:

@@ -39,6 +39,9 @@ SWITCH_INTERVAL = 0.0005
 LONG = 0.005
 """Seconds: after a request that took longer, as to load a model does, the others prepare before the next."""
 
+GRID = 4.0
+"""Steps a beat, for a performer that has no grid of its own."""
+
 LOOK_AHEAD = Control("lookahead", 1, bridge.HANDOVER_LOOKAHEAD, 4, "steps that are kept ready", whole=True)
 
 Method = TypeVar("Method", bound=Callable[..., None])
@@ -164,6 +167,10 @@ class SteppedObject(Object, Generic[State, Prepared]):
 
     The bridge itself understands ``bang``, ``play``, ``tempo``, ``steps``, ``sync`` and ``panic``: they are
     obeyed on Pd's thread at once, whatever Python is doing. Steps are prepared ahead of it.
+
+    Attributes:
+        chosen: how many steps make a beat for the player, who has sent ``steps``; None: as many as for the
+            performer.
     """
 
     stepped = True
@@ -174,6 +181,8 @@ class SteppedObject(Object, Generic[State, Prepared]):
         self.look_ahead = int(LOOK_AHEAD.default)
         self.playing = False
         self.has_failed = False
+        self.chosen: float | None = None
+        self.choices = self.forgotten = 0.0  # how many there were, and how many of them count no longer
 
     def perform(self, performer: Performer[State, Prepared]) -> None:
         """Name who composes the steps. Once: another one takes over within it, by a `command`."""
@@ -185,6 +194,14 @@ class SteppedObject(Object, Generic[State, Prepared]):
     def layout(self, prepared: Prepared) -> Iterable[Message]:
         """The messages that a step consists of, in the order in which they leave the outlets."""
         raise NotImplementedError
+
+    def per_beat(self, prepared: Prepared) -> float:
+        """How many steps as long as this one make a beat: the bridge's clock waits that long after it."""
+        return self.grid
+
+    def keep_own_grid(self) -> None:
+        """From the very next step on the player's `steps` counts no longer."""
+        self.chosen, self.forgotten = None, self.choices
 
     def command(self, command: Command) -> None:
         """Let a change of the performer act from the very next step on. It may be called more than once."""
@@ -218,8 +235,9 @@ class SteppedObject(Object, Generic[State, Prepared]):
         """The bridge keeps the time."""
 
     @message(selector="steps")
-    def hear_of_steps(self, per_beat: float) -> None:
-        """The bridge keeps the time."""
+    def hear_of_steps(self, per_beat: float, choices: float) -> None:
+        """The player has chosen how many steps make a beat, and has now done so as often as this."""
+        self.chosen, self.choices = per_beat, choices
 
     def hear_of_silence(self) -> None:
         """Pd has ended every note, perhaps because a step has failed: that is no reason to try it again."""
@@ -261,6 +279,11 @@ class SteppedObject(Object, Generic[State, Prepared]):
         return self._view()[2]
 
     @property
+    def grid(self) -> float:
+        """How many steps make a beat for whoever performs now."""
+        return GRID
+
+    @property
     def released(self) -> int:
         """The number of the step that has sounded last: it changes while the music goes on."""
         return self._view()[1]
@@ -271,10 +294,12 @@ class SteppedObject(Object, Generic[State, Prepared]):
         return switches | bridge.counters(self.number)
 
     def _view(self) -> tuple[int, int, float]:
-        return bridge.view(self.number)
+        accepted, released, beat_ms = bridge.view(self.number)
+        return accepted, released, beat_ms / (self.chosen or self.grid)
 
     def _hand_over(self, number: int, previous: int, prepared: Prepared) -> None:
-        bridge.step(self.number, number, previous, list(self.layout(prepared)))
+        messages = list(self.layout(prepared))
+        bridge.step(self.number, number, previous, self.per_beat(prepared), self.forgotten, messages)
 
 
 def said(error: Exception) -> str:
@@ -309,8 +334,8 @@ class Server:
         for request in requests:
             begin = monotonic()
             self._deal_with(*request)
-            if monotonic() - begin > LONG:
-                self._prepare_one_each(self._stepped())
+            if monotonic() - begin > LONG:  # whom it was for, the next request may be for, too
+                self._prepare_one_each([o for o in self._stepped() if o.number != request[1]])
         bridge.answered(len(requests))
 
     def prepare_a_round(self) -> Sequence[bridge.Request]:

@@ -8,6 +8,7 @@ from neuralmidi.composer import Composer, ComposerState
 from neuralmidi.controls import CONTROLS, PITCH, SEED, VELOCITY
 from neuralmidi.errors import NeuralMIDIError
 from neuralmidi.notes import NoteEvent, Step
+from neuralmidi.options import number
 from neuralmidi.pd import Atom, Message, SteppedObject, message
 
 NOTES, STEPS, STATUS = range(3)
@@ -56,10 +57,11 @@ class ComposerObject(SteppedObject[ComposerState, Step]):
         performer = self.performer
         if performer is None:
             self._begin(new)
-            self.send(STATUS, "ready", new.name)
-            return
-        self.command(lambda: performer.change(new))
-        self.send(STATUS, "composer", new.name)
+        else:
+            self.command(lambda: performer.change(new))
+        self.keep_own_grid()
+        self.send(STATUS, "composer" if performer else "ready", new.name)
+        self._tell_grid()
 
     temperature = _control("temperature")
     density = _control("density")
@@ -80,6 +82,25 @@ class ComposerObject(SteppedObject[ComposerState, Step]):
         """Begin again, with nothing heard."""
         if self.performer is not None:
             self.command(self.performer.reset)
+            self._tell_grid()
+
+    @message()
+    def blend(self, *words: Atom) -> None:
+        """Go between composers, with a model that knows several: ``blend NAME WEIGHT NAME WEIGHT``."""
+        self.turn("blend", lambda performer: performer.blend(*words))
+
+    @message()
+    def primer(self, *words: Atom) -> None:
+        """Begin again, having heard the last bars of a MIDI file."""
+        from neuralmidi import midi_file  # here, so that [composer] plays where mido is missing
+
+        performer = self._performer("primer")
+        if len(words) != 1 or not isinstance(words[0], str):
+            remedy = "name one file; put a backslash before each blank in it"
+            raise NeuralMIDIError("primer", "it takes one file", remedy)
+        piece = midi_file.read(midi_file.find(words[0], self.folders))
+        self.command(lambda: performer.prime(*piece))
+        self._tell_grid()
 
     @message(PITCH, VELOCITY)
     def note(self, pitch: float, velocity: float) -> None:
@@ -111,7 +132,7 @@ class ComposerObject(SteppedObject[ComposerState, Step]):
         if self.performer is not None and self.handover is not None:
             known = self.handover.ask(self.performer.info)
         for key, value in {**known, "step_ms": self.step_ms, **self.facts()}.items():
-            self.send(STATUS, "info", key, value if isinstance(value, (str, int, float)) else str(value))
+            self.send(STATUS, "info", key, *_atoms(key, value))
 
     def silenced(self) -> None:
         """Pd has ended every sounding note."""
@@ -124,6 +145,15 @@ class ComposerObject(SteppedObject[ComposerState, Step]):
         for event in prepared.events:
             yield _event_message(event)
 
+    @property
+    def grid(self) -> float:
+        """How many steps make a beat for the model that plays."""
+        return super().grid if self.performer is None else self.performer.state.steps_per_beat
+
+    def per_beat(self, prepared: Step) -> float:
+        """How many steps as long as this one make a beat."""
+        return 1 / prepared.beats
+
     def turn(self, name: str, act: Callable[[Composer], None]) -> None:
         """Let a setting act on the composer; one that is turned before there is a model waits for it."""
         performer = self.performer
@@ -135,8 +165,17 @@ class ComposerObject(SteppedObject[ComposerState, Step]):
     def _begin(self, first: bundle.Bundle) -> None:
         self.performer = Composer(first)
         for act in self.settings.values():
-            act(self.performer)
+            try:
+                act(self.performer)
+            except NeuralMIDIError as error:  # this model has nobody of that name to blend
+                self.error(str(error))
         self.perform(self.performer)
+
+    def _tell_grid(self) -> None:
+        """Let a patch count beats and bars."""
+        if self.performer is not None:
+            state = self.performer.state
+            self.send(STATUS, "grid", state.steps_per_beat, state.steps_per_bar)
 
     def _performer(self, wish: str) -> Composer:
         if self.performer is None:
@@ -159,6 +198,13 @@ class ComposerObject(SteppedObject[ComposerState, Step]):
 
     def _names(self) -> list[str]:
         return bundle.available(self._directories())
+
+
+def _atoms(key: str, value: object) -> list[Atom]:
+    """What ``info`` says of a key: a blend as a player would send it, anything else as one atom."""
+    if key == "blend":
+        return [number(word) for word in str(value).split()]
+    return [value if isinstance(value, (str, int, float)) else str(value)]
 
 
 def _event_message(event: NoteEvent) -> Message:
