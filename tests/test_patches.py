@@ -31,6 +31,8 @@ def models(tmp_path: Path) -> tuple[str, ...]:
     """Flags with which Pd finds the names that the patches use, and a small quick model behind each."""
     for name in ("bach", "joplin"):
         shutil.copytree(DATA / "tiny", tmp_path / "models" / name)
+    several = Path(shutil.copytree(DATA / "tiny_blend", tmp_path / "models" / "all")) / "model.json"
+    several.write_text(several.read_text().replace('"low"', '"bach"').replace('"high"', '"chopin"'))
     return ("-path", str(tmp_path / "models"))
 
 
@@ -278,6 +280,7 @@ def test_help_shows_every_message_and_each_is_legal(
     shown = [text for text in shown if text.split()[0] in understood and not set("$~") & set(text)]
     assert {text.split()[0] for text in shown} == understood
 
+    shutil.copy(DATA / "waltz.mid", tmp_path / "song.mid")
     clicked = Patch()
     target = clicked.obj(box)
     for ms, text in enumerate(shown):
