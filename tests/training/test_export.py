@@ -1,77 +1,81 @@
-import importlib.util
-from dataclasses import replace
-from pathlib import Path
+from functools import cache
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from neuralmidi.step_model import LOGITS, StepModel
-from neuralmidi.tokenizer import SPECIALS
+from networks import ARCHITECTURES, network, tokens
+from neuralmidi.step_model import LOGITS
 
-from training.export import ExportError, convert, export_lstm, operators
-from training.model import ChordLSTM, step_weights
-from training.proof import STREAMED, TOLERANCE, require_same_as_keras, score
-from training.tokens import chord_features
-
-VOCABULARY = (*SPECIALS, *(f"{low},{low + third}" for low in range(30, 100) for third in (3, 4)))
-TOKENS = np.random.default_rng(0).integers(0, len(VOCABULARY), STREAMED).astype(np.int32)
-
-
-@pytest.fixture(scope="module")
-def model() -> ChordLSTM:
-    """A small network with random weights, every one of them away from zero."""
-    keras.utils.set_random_seed(0)
-    network = ChordLSTM(chord_features(VOCABULARY), units=32, layers=2, width=16)
-    network.build()
-    rng = np.random.default_rng(0)
-    network.set_weights([weight + rng.normal(0, 0.3, weight.shape) for weight in network.get_weights()])
-    return network
+from training.export import (
+    TOLERANCE,
+    ExportError,
+    convert,
+    export,
+    operators,
+    require_same_as_keras,
+    step_model,
+)
+from training.network import Network
 
 
-def step_model(model: ChordLSTM, *, int8: bool) -> StepModel:
-    weights = step_weights(model)
-    return StepModel(export_lstm(weights, int8=int8), list(weights.states))
+@cache
+def exported(kind: str, trunk: str, composers: int, int8: bool) -> tuple[Network, bytes]:
+    """A network and its file; the converter is slow, so each is made once."""
+    made = network(kind, trunk, composers)
+    return made, export([made], int8=int8)
 
 
-def test_256_streamed_steps_equal_the_window(model: ChordLSTM) -> None:
-    assert require_same_as_keras(model, step_model(model, int8=False), TOKENS) <= TOLERANCE
+@pytest.mark.parametrize(("kind", "trunk", "composers"), ARCHITECTURES)
+def test_256_streamed_steps_equal_the_window(kind: str, trunk: str, composers: int) -> None:
+    made, file = exported(kind, trunk, composers, int8=False)
+    assert require_same_as_keras([made], step_model(file, [made]), tokens(kind)) <= TOLERANCE
 
 
-def test_another_models_file_is_not_shipped(model: ChordLSTM) -> None:
-    weights = step_weights(model)
-    wrong = replace(weights, bias=weights.bias + np.float32(0.001))
-    with pytest.raises(ExportError, match=r"differs from Keras by 0\.001"):
-        require_same_as_keras(model, StepModel(export_lstm(wrong, int8=False), list(weights.states)), TOKENS)
+def test_an_ensemble_says_the_mean_probability() -> None:
+    members = [network("poly", "lstm", 0, seed) for seed in range(2)]
+    model = step_model(export(members, int8=False), members)
+    assert require_same_as_keras(members, model, tokens("poly")) <= TOLERANCE
+    music = tokens("poly")[:20]
+    alone = [_streamed([each], music) for each in members]
+    mean = np.mean([_softmax(logits) for logits in alone], axis=0)
+    assert np.allclose(_softmax(_streamed(members, music)), mean, atol=1e-6)
 
 
-def test_int8_is_a_quarter_of_the_size_and_nearly_as_good(model: ChordLSTM) -> None:
-    weights = step_weights(model)
-    parameters = sum(array.size for array in weights.arrays())
-    files = {kind: export_lstm(weights, int8=kind == "int8") for kind in ("float32", "int8")}
-    assert 4 * parameters <= len(files["float32"]) <= 4 * parameters + 10_000
-    assert parameters <= len(files["int8"]) <= 1.2 * parameters + 15_000
-    nats = [
-        score(StepModel(file, list(weights.states)), 0, [TOKENS]).nats_per_step for file in files.values()
-    ]
-    assert abs(nats[0] - nats[1]) < 0.2  # of 16: the weights are random, so nothing is predicted well
+def test_another_models_file_is_not_shipped() -> None:
+    made, file = exported("poly", "gru", 0, int8=False)
+    other = network("poly", "gru")
+    other.set_weights([weight + np.float32(0.001) for weight in other.get_weights()])
+    with pytest.raises(ExportError, match="differs from Keras by 0"):
+        require_same_as_keras([other], step_model(file, [made]), tokens("poly"))
 
 
-def test_the_file_holds_built_in_operators_only(model: ChordLSTM) -> None:
-    weights = step_weights(model)
-    for int8 in (False, True):
-        names = operators(export_lstm(weights, int8=int8))
+@pytest.mark.parametrize(("kind", "trunk", "composers"), ARCHITECTURES)
+def test_int8_is_a_quarter_of_the_size_and_nearly_as_good(kind: str, trunk: str, composers: int) -> None:
+    (made, whole), (_, small) = (exported(kind, trunk, composers, int8=int8) for int8 in (False, True))
+    quantised = [
+        weight.size for weight in made.trunk.get_weights() if weight.size >= 1024
+    ]  # smaller ones stay
+    assert len(small) < len(whole) - 2.5 * sum(quantised)
+    music = tokens(kind)[:100]
+    losses = [_loss(_softmax(_said(step_model(file, [made]), music)), music) for file in (whole, small)]
+    assert abs(losses[0] - losses[1]) < 0.05
+
+
+def test_the_file_holds_built_in_operators_only() -> None:
+    for kind, trunk, composers in ARCHITECTURES:
+        names = operators(exported(kind, trunk, composers, int8=True)[1])
         assert "FULLY_CONNECTED" in names
         assert not [name for name in names if name.startswith("Flex") or "VAR" in name]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_diverged_model_cannot_be_exported(model: ChordLSTM, bad: float) -> None:
-    weights = step_weights(model)
-    bias = weights.bias.copy()
-    bias[7] = bad
+def test_a_diverged_model_cannot_be_exported(bad: float) -> None:
+    made = network("poly", "gru")
+    weights = made.get_weights()
+    weights[3].flat[7] = bad
+    made.set_weights(weights)
     with pytest.raises(ExportError, match="diverged"):
-        export_lstm(replace(weights, bias=bias), int8=False)
+        export([made], int8=False)
 
 
 def test_operators_that_the_runtime_lacks_are_named() -> None:
@@ -94,18 +98,24 @@ def test_a_model_that_keeps_its_state_inside_is_refused() -> None:
         convert(module, step, {})
 
 
-def test_the_tiny_models_of_the_tests_can_be_made_again(data: Path) -> None:
-    spec = importlib.util.spec_from_file_location("make_tiny", data / "make_tiny.py")
-    assert spec
-    assert spec.loader
-    make_tiny = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(make_tiny)
-    for name in make_tiny.RINGS:
-        tflite, _ = make_tiny.tiny(name)
-        made, kept = (
-            StepModel(file, ["state_memory"])
-            for file in (tflite, (data / name / "model.tflite").read_bytes())
-        )
-        for token in range(kept.vocabulary_size):
-            logits = [each.step(each.initial_state(), token)[0] for each in (made, kept)]
-            assert np.array_equal(logits[0], logits[1])
+def _said(model: object, music: np.ndarray) -> np.ndarray:
+    state = model.initial_state()  # type: ignore[attr-defined]
+    said = []
+    for token in music:
+        logits, state = model.step(state, int(token))  # type: ignore[attr-defined]
+        said.append(logits)
+    return np.array(said)
+
+
+def _streamed(members: list[Network], music: np.ndarray) -> np.ndarray:
+    return _said(step_model(export(members, int8=False), members), music)
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    weights = np.exp(logits - logits.max(-1, keepdims=True))
+    return np.asarray(weights / weights.sum(-1, keepdims=True))
+
+
+def _loss(probabilities: np.ndarray, music: np.ndarray) -> float:
+    chosen = np.take_along_axis(probabilities[:-1], music[1:, None].astype(np.int64), -1)
+    return float(-np.log(chosen + 1e-30).mean())

@@ -1,0 +1,68 @@
+"""Small networks of every architecture, with random weights, for the tests of what becomes of networks."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import keras
+import numpy as np
+from neuralmidi.notes import Metre, Note
+from neuralmidi.tokenizer import SPECIALS, ChordTokenizer, PolyTokenizer, poly_vocabulary
+from numpy.typing import NDArray
+
+from training.fronts import ChordFront, PolyFront
+from training.network import Network
+from training.tokens import chord_features
+from training.trunks import Attention, Recurrent
+
+UNITS, WIDTH, SLOTS = 32, 16, 40
+CHORDS = ChordTokenizer((*SPECIALS, *(f"{low},{low + third}" for low in range(30, 100) for third in (3, 4))))
+POLY = PolyTokenizer(poly_vocabulary(12, ["4/4", "3/4"]), 12, ("<start>", "bar 3/4"))
+ACTIONS = [(action.kind, action.value) for action in POLY.actions]
+TRUNKS = {
+    "lstm": partial(Recurrent, "lstm", UNITS, 2, 0.1),
+    "gru": partial(Recurrent, "gru", UNITS, 2, 0.1),
+    "attention": partial(Attention, UNITS, 2, 0.1, slots=SLOTS),
+}
+
+
+def _chord_front() -> ChordFront:
+    return ChordFront(chord_features(CHORDS.vocabulary), WIDTH, UNITS)
+
+
+def _poly_front() -> PolyFront:
+    return PolyFront(ACTIONS, POLY.steps_per_beat, WIDTH, UNITS)
+
+
+FRONTS: dict[str, Callable[[], keras.layers.Layer]] = {"chords": _chord_front, "poly": _poly_front}
+ARCHITECTURES: Sequence[tuple[str, str, int]] = [
+    ("chords", "lstm", 0),
+    ("poly", "lstm", 3),
+    ("poly", "gru", 0),
+    ("poly", "attention", 3),
+]
+"""Tokenizer, trunk, composers known apart."""
+
+
+def network(kind: str, trunk: str, composers: int = 0, seed: int = 0) -> Network:
+    """An untrained network, every weight of it away from zero."""
+    keras.utils.set_random_seed(seed)
+    made = Network(FRONTS[kind](), TRUNKS[trunk](), composers)
+    made.build()
+    rng = np.random.default_rng(seed)
+    made.set_weights([weight + rng.normal(0, 0.15, weight.shape) for weight in made.get_weights()])
+    return made
+
+
+def tokens(kind: str, least: int = 300) -> NDArray[np.int32]:
+    """Something to hear: any chords, or a piece with repeated notes, long waits and every velocity."""
+    rng = np.random.default_rng(1)
+    if kind == "chords":
+        return rng.integers(0, len(CHORDS.vocabulary), least).astype(np.int32)
+    starts = np.sort(rng.integers(0, 40 * 12, 200)) / 12
+    lengths = rng.choice([1, 3, 4, 6, 12, 60], len(starts)) / 12
+    pitches, velocities = rng.integers(40, 80, len(starts)), rng.integers(1, 128, len(starts))
+    columns = zip(starts, starts + lengths, pitches, velocities, strict=True)
+    notes = [Note(float(start), float(end), int(p), int(v)) for start, end, p, v in columns]
+    music = POLY.encode_piece(notes, [Metre(0, 3, 4)])
+    assert len(music) >= least
+    return music
