@@ -4,6 +4,7 @@ import math
 import subprocess
 import sys
 
+import pytest
 from pd_runner import ROOT
 
 SITUATIONS = ("idle", "spinning", "loading")
@@ -21,7 +22,7 @@ ROWS = [
         for row in ("lateness of DSP ticks", "DSP ticks more than 20 ms late")
     ),
     *("message to note, idle", "message to note, idle"),
-    *("message to note, spinning", "message to note, spinning", "message to note, 16ths"),
+    *("message to note, spinning", "message to note, spinning", "message to note, 120 BPM"),
     *("one token, hot", "one token, paced", "one step, hot", "one step, paced"),
     "render to MIDI, seconds of music per second",
     "start of Pd to the first step",
@@ -50,9 +51,10 @@ def test_every_row_has_finite_figures() -> None:
         assert how
 
 
-def test_a_part_of_it_as_text() -> None:
-    text = bench("--seconds", "0.1", "--only", "steps")
-    assert all(row in text for row in ROWS[-6:-2])
+@pytest.mark.parametrize("model", ["tiny", "tiny_poly"])
+def test_a_part_of_it_as_text(model: str) -> None:
+    text = bench("--seconds", "0.1", "--only", "steps", "--only", "render", "--model", model)
+    assert all(row in text for row in ROWS[-6:-1])
     assert "every 25 ms; " in text
 
 

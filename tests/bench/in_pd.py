@@ -245,9 +245,9 @@ NEXT = (
 
 def message_to_note(plan: Plan) -> Iterator[Row]:
     """From a message to the first note that shows it."""
-    plan = replace(plan, seconds=max(plan.seconds, 1.0))  # a few 16ths at least
+    plan = replace(plan, seconds=max(plan.seconds, 1.0))  # a few steps at least
     driven = [Phase.of(plan, situation, "bang 1.5", "turn 73.7") for situation in (IDLE, SPINNING)]
-    # 331.7 ms falls on every place in a 16th; a multiple or a third of one would fall on its edge.
+    # 331.7 ms falls on every place in a step; a multiple or a third of one would fall on its edge.
     slow = Phase("slow", IDLE, ("composer tempo 120", "composer play 1", "turn 331.7"), plan.seconds)
     # Pd sleeps 5 ms at a time when it has no sound card, which would be all that is measured.
     records = run_phases(plan, [*driven, slow], ("-sleepgrain", "0.5"))
@@ -256,8 +256,10 @@ def message_to_note(plan: Plan) -> Iterator[Row]:
         for place, unit in enumerate(("ms", "steps")):
             figures = [shown[place] for shown in records[phase.name, "shown"]]
             yield spread(f"message to note, {phase.situation.name}", unit, how, figures)
-    how = f"{NEXT}; its own clock, 16ths at 120 BPM; {IDLE.how}"
-    yield spread("message to note, 16ths", "steps", how, [steps for _, steps in records[slow.name, "shown"]])
+    how = f"{NEXT}; its own clock at 120 BPM; {IDLE.how}"
+    yield spread(
+        "message to note, 120 BPM", "steps", how, [steps for _, steps in records[slow.name, "shown"]]
+    )
 
 
 def message_to_note_seconds(plan: Plan) -> float:

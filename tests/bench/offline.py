@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from neuralmidi import bundle
-from neuralmidi.composer import BEATS_PER_BAR, Composer
+from neuralmidi.composer import Composer
 from neuralmidi.quiet import quiet
 
 from tests.bench.plan import Plan
@@ -18,7 +18,6 @@ from tests.bench.table import Row, spread
 PACE = 0.025
 """Seconds between two steps when they are paced."""
 
-STEP_MS = 125.0
 TEMPO = 120
 RENDERS = 5
 
@@ -35,11 +34,13 @@ def steps(plan: Plan) -> Iterator[Row]:
         _, state = music.model.step(state, next(tokens))
 
     composer = Composer(music, seed=1)
+    step_ms = 60000 / TEMPO / music.steps_per_beat
 
     def step() -> None:
-        composer.step(STEP_MS)
+        composer.step(step_ms)
 
-    model = f"{plan.model.name}, {music.model.vocabulary_size:,} tokens, one thread"
+    size, grid = music.model.vocabulary_size, music.steps_per_beat
+    model = f"{plan.model.name}, {size:,} tokens, {grid} steps a beat, one thread"
     acts = {
         "token": (token, "StepModel.step"),
         "step": (step, "Composer.step, which adds sampling and notes"),
@@ -71,7 +72,9 @@ def timed(act: Callable[[], None], seconds: float, pace: float = 0) -> list[floa
 def render(plan: Plan) -> Iterator[Row]:
     """Music to a MIDI file, as the command line writes it."""
     bars = bars_of_a_render(plan)
-    seconds = bars * BEATS_PER_BAR * 60 / TEMPO
+    with quiet():
+        state = Composer(bundle.load(plan.model)).state
+    seconds = bars * state.steps_per_bar / state.steps_per_beat * 60 / TEMPO
     times = [_render(plan.model, bars) for _ in range(RENDERS if plan.seconds >= 1 else 1)]
     how = (
         f"`neuralmidi {plan.model.name} --bars {bars} --tempo {TEMPO} --midi FILE`, start of Python included"

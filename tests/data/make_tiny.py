@@ -118,44 +118,41 @@ def tiny_blend() -> Made:
 
 
 def tiny_poly() -> Made:
-    """Return the model of events. A wait that is not the ring's is taken for the one that is.
+    """Return the model of events. It goes on to the next word of the ring that can be now.
 
-    Its states are the place in the ring, the notes that are down, and how far the slot's order of events
-    (offs, velocity, ons, each of them ascending) has gone.
+    What it hears moves it to the next place in the ring that has this word; all waits count as one. Its
+    states are that place, the notes that are down, and how far the slot's order of events (offs, velocity,
+    ons, each of them ascending) has gone.
     """
     tokens = {word: token for token, word in enumerate(POLY_WORDS)}
     ring = tf.constant([[tokens[word] for word in POLY_RING]])
-    waits = [tokens["wait 1"], tokens[f"wait {LONGEST_WAIT}"]]
     order = np.zeros(len(tokens), np.float32)
     order[tokens["off 21"] :][:88] = range(1, 89)
     order[tokens["velocity 1"] :][:8] = 89
     order[tokens["on 21"] :][:88] = range(90, 178)
 
     def is_wait(token: tf.Tensor) -> tf.Tensor:
-        return (token >= waits[0]) & (token <= waits[1])
+        return (token >= tokens["wait 1"]) & (token <= tokens[f"wait {LONGEST_WAIT}"])
 
     def step(token: tf.Tensor, **states: tf.Tensor) -> dict[str, tf.Tensor]:
         begins = tf.cast(token == 0, tf.float32)[:, None]
-        fits = tf.cast((ring == token) | (is_wait(ring) & is_wait(token)), tf.float32)
-        onward = _next(states["state_place"]) * fits
-        jump = fits * tf.cast(tf.cumsum(fits, 1) < 2, tf.float32)
-        jump += begins * tf.one_hot([len(POLY_RING) - 1], len(POLY_RING))
-        place = tf.where(_any(onward), onward, tf.where(_any(jump), jump, states["state_place"]))
-
-        ahead = _next(place)
-        word = tf.reduce_sum(tf.cast(ahead, tf.int32) * ring, 1)
-        wish = _any(ahead, tf.float32) * tf.one_hot(word, len(tokens))
+        fits = (ring == token) | (is_wait(ring) & is_wait(token))
+        place = _next(states["state_place"], fits)
+        place = begins * (len(POLY_RING) - 1) + (1 - begins) * place
 
         off, on = (tf.one_hot(token - tokens[f"{kind} 21"], 88) for kind in ("off", "on"))
         held = (1 - begins) * tf.clip_by_value(states["state_held"] - off + on, 0, 1)
         done = tf.gather(order, token)[:, None]
         free = tf.ones([1, tokens["off 21"] - tokens["velocity 1"]])
         can_be = tf.concat([tf.zeros([1, tokens["velocity 1"]]), free, held, 1 - held], 1)
-        in_order = tf.cast((order[None] == 0) | (order[None] > done), tf.float32)
+        legal = can_be * tf.cast((order[None] == 0) | (order[None] > done), tf.float32)
+
+        ahead = tf.cast(_next(place, tf.gather(legal[0], ring) > 0), tf.int32)
+        wish = tf.one_hot(tf.gather(ring[0], ahead[:, 0]), len(tokens))
         unasked = tf.cast(
             order[None] < 89, tf.float32
         )  # it may wait, or end a note, but begins only the ring's
-        legal = can_be * in_order * tf.maximum(wish, unasked)
+        legal *= tf.maximum(wish, unasked)
         return {
             LOGITS: POLY_NEXT * wish + FORBIDDEN * (1 - legal),
             "state_place": place,
@@ -163,20 +160,19 @@ def tiny_poly() -> Made:
             "state_order": done,
         }
 
-    states = [_state("state_place", len(POLY_RING)), _state("state_held", 88), _state("state_order", 1)]
+    states = [_state("state_place", 1), _state("state_held", 88), _state("state_order", 1)]
     tokenizer = {"kind": "poly", "vocabulary": POLY_WORDS, "beginning": ["<start>", "bar 4/4"]}
     description = _describe("tiny_poly", POLY_WORDS, states)
     description |= {"tokenizer": tokenizer, "grid": {"steps_per_beat": 12}}
     return _convert(tf.Module(), step, states), description
 
 
-def _next(place: tf.Tensor) -> tf.Tensor:
-    """The place after this one, in a ring; places are one-hot, ``[1, N]``."""
-    return tf.concat([place[:, -1:], place[:, :-1]], 1)
-
-
-def _any(places: tf.Tensor, dtype: tf.DType = tf.bool) -> tf.Tensor:
-    return tf.cast(tf.reduce_sum(places, 1, keepdims=True) > 0, dtype)
+def _next(place: tf.Tensor, fits: tf.Tensor) -> tf.Tensor:
+    """The nearest place ahead in the ring, ``[1, 1]``, among those that fit; where it is if none does."""
+    size = fits.shape[1]
+    ahead = tf.math.floormod(tf.range(size, dtype=tf.float32)[None] - place - 1, float(size)) + 1
+    nearest = tf.reduce_min(tf.where(fits, ahead, float(size)), 1, keepdims=True)
+    return tf.math.floormod(place + nearest, float(size))
 
 
 def _chord_words(chords: Sequence[str]) -> tuple[str, ...]:
