@@ -78,6 +78,12 @@ def test_a_primer_is_gone_on_from_in_its_metre(tmp_path: Path, capsys: pytest.Ca
     alone = printed(capsys, POLY, "--bars", "4")
     primed = printed(capsys, POLY, "--bars", "4", "--primer", waltz, "--midi", str(file))
     assert primed != alone
+    assert "  4.3." in primed
+    assert not [line for line in primed.splitlines() if line[:8].split(".")[1:2] == ["4"]], (
+        "no bar has a fourth beat"
+    )
+    (metre,) = (message for message in mido.MidiFile(file) if message.type == "time_signature")
+    assert (metre.numerator, metre.denominator) == (3, 4)
     assert printed(capsys, POLY, "--bars", "4", "--primer", waltz) == primed
 
 

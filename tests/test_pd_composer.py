@@ -352,16 +352,16 @@ def test_a_primer_is_gone_on_from(tmp_path: Path) -> None:
 
 def test_a_primer_brings_its_metre_until_the_reset(tmp_path: Path) -> None:
     a_piece(tmp_path / "waltz.mid", (48,), (60, 64), (60, 64), metre=(3, 4))
-    patch, box = a_composer("composer tiny")
-    patch.at(0, "primer waltz.mid", box)
-    patch.at(10, "reset", box)
-    patch.at(20, "composer tiny_poly", box)
+    patch, box = a_composer("composer tiny_poly")
+    patch.at(0, "primer waltz.mid, info", box)
+    patch.at(10, "reset, info", box)
     patch.quit_at(100)
     run = run_pd(patch, tmp_path)
     assert run.errors == []
     grids = [atoms for _, atoms in run.logged("status") if atoms[0] == "grid"]
-    assert grids[0] == grids[2] == ["grid", "4", "16"]
-    assert grids[3] == ["grid", "12", "48"]
+    assert grids == [["grid", "12", "48"], ["grid", "12", "36"], ["grid", "12", "48"]]
+    infos = [atoms for _, atoms in run.logged("status") if atoms[:2] == ["info", "primer"]]
+    assert infos == [["info", "primer", "waltz.mid"], ["info", "primer", "none"]]
 
 
 def test_a_primer_is_looked_for_like_any_file_of_a_patch(tmp_path: Path) -> None:
@@ -463,7 +463,7 @@ def test_one_hour_leaves_no_note_behind(tmp_path: Path) -> None:
     wishes = (
         "temperature 2, density 0.6",
         "temperature 0.5, density 1",
-        "composer tiny2",
+        "composer tiny_poly",
         "composer tiny",
         "panic",
     )

@@ -40,6 +40,7 @@ LONGEST_WAIT = 24
 POLY_WORDS = (
     "<start>",
     "bar 4/4",
+    "bar 3/4",
     *(f"velocity {level}" for level in range(1, 9)),
     *(f"wait {slots}" for slots in range(1, LONGEST_WAIT + 1)),
     *(f"off {pitch}" for pitch in PITCHES),

@@ -41,6 +41,7 @@ class ComposerObject(SteppedObject[ComposerState, Step]):
         super().__init__(number, folders, time)
         self.performer: Composer | None = None
         self.settings: dict[str, Callable[[Composer], None]] = {}  # turned before there was a model
+        self.primed = "none"  # the file that the music began from
         self.heard_at, self.heard_after = time, 0  # when the last live note came, and after which step
 
     def start(self, *atoms: Atom) -> None:
@@ -82,6 +83,7 @@ class ComposerObject(SteppedObject[ComposerState, Step]):
         """Begin again, with nothing heard."""
         if self.performer is not None:
             self.command(self.performer.reset)
+            self.primed = "none"
             self._tell_grid()
 
     @message()
@@ -100,6 +102,7 @@ class ComposerObject(SteppedObject[ComposerState, Step]):
             raise NeuralMIDIError("primer", "it takes one file", remedy)
         piece = midi_file.read(midi_file.find(words[0], self.folders))
         self.command(lambda: performer.prime(*piece))
+        self.primed = words[0]
         self._tell_grid()
 
     @message(PITCH, VELOCITY)
@@ -131,7 +134,7 @@ class ComposerObject(SteppedObject[ComposerState, Step]):
         known: dict[str, object] = {"composer": "none"}
         if self.performer is not None and self.handover is not None:
             known = self.handover.ask(self.performer.info)
-        for key, value in {**known, "step_ms": self.step_ms, **self.facts()}.items():
+        for key, value in {**known, "primer": self.primed, "step_ms": self.step_ms, **self.facts()}.items():
             self.send(STATUS, "info", key, *_atoms(key, value))
 
     def silenced(self) -> None:
