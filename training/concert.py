@@ -59,7 +59,7 @@ class Concert:
         self.composers = composers
         self.settings = settings
         sizes = corpus.sizes
-        self.batches = max(1, round(settings.passes * sizes.sum() / (settings.batch * settings.seq_len)))
+        self.batches: int = max(1, round(settings.passes * sizes.sum() / (settings.batch * settings.seq_len)))
         whose = corpus.pieces["composer"]
         self._groups = [np.flatnonzero(whose == who) for who in np.unique(whose)]
         shares = np.array([sizes[group].sum() for group in self._groups], float) ** settings.balance

@@ -7,6 +7,7 @@ import warnings
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 from pathlib import Path
 from typing import Final, Literal
 
@@ -107,7 +108,8 @@ def find(
             composer = composer_name(path.relative_to(folder).parts[0])
             if path.suffix.lower() not in SUFFIXES or (wanted and composer not in wanted):
                 continue
-            if unwanted.isdisjoint({(whole := path.resolve()), *whole.parents}):
+            whole = path.resolve()
+            if unwanted.isdisjoint({whole, *whole.parents}):
                 name = f"{folder.resolve().name}/{path.relative_to(folder).as_posix()}"
                 found.append(Source(path, name, composer, "train", folder.resolve()))
     if not splits:
@@ -269,9 +271,9 @@ def _nearest_line(metre: Metre, beat: float) -> float:
 
 
 def _end(metre: Metre, beat: float) -> float:
-    """Return the end of the bar in which the music ends; a hundredth of a beat in a new one does not count."""
+    """Return the end of the bar in which the music ends; a hundredth of a new one does not count."""
     bar = 4 * metre.numerator / metre.denominator
-    return metre.start + max(1, np.ceil((beat - metre.start) / bar - 0.01)) * bar
+    return metre.start + max(1, ceil((beat - metre.start) / bar - 0.01)) * bar
 
 
 def _kept(path: Path, cache: Path) -> tuple[NDArray[np.float64], tuple[Metre, ...], list[str]]:

@@ -37,6 +37,8 @@ MACHINE: Final = "machine"
 VALID_BATCH: Final = 16
 WIDTH: Final = 30
 """Characters of a progress bar."""
+PAUSE: Final = 0.5
+"""Seconds before it is drawn anew."""
 
 Build = Callable[[], keras.Model]
 
@@ -55,23 +57,11 @@ class Fitted:
     minutes: float
 
 
-class Rehearsals(keras.utils.PyDataset):
-    """A concert as Keras takes it on any backend, from an epoch on."""
-
-    def __init__(self, concert: Concert, epoch: int) -> None:
-        super().__init__()
-        self.concert = concert
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self.concert.batches
-
-    def __getitem__(self, index: int) -> tuple[Any, ...]:
-        return arguments(self.concert.batch(self.epoch, index))
-
-    def on_epoch_end(self) -> None:
-        """Go on to other excerpts."""
-        self.epoch += 1
+def rehearsals(concert: Concert, epoch: int) -> Iterator[tuple[Any, ...]]:
+    """Give the batches of a concert from an epoch on, as Keras takes them on any backend."""
+    for number in range(epoch, concert.settings.epochs):
+        for index in range(concert.batches):
+            yield arguments(concert.batch(number, index))
 
 
 Feed = Callable[[Concert, int], Any]
@@ -79,7 +69,7 @@ Feed = Callable[[Concert, int], Any]
 
 def arguments(batch: Batch) -> tuple[dict[str, Any], Any, Any]:
     """Return a batch as Keras takes it: inputs by name, targets, weights."""
-    inputs = {TOKEN: batch.tokens}
+    inputs: dict[str, Any] = {TOKEN: batch.tokens}
     if batch.condition.shape[1]:
         inputs[CONDITION] = batch.condition
     return inputs, batch.targets, batch.weights
@@ -93,7 +83,7 @@ def fit(
     facts: Mapping[str, Any] | None = None,
     *,
     scope: Callable[[], AbstractContextManager[Any]] = nullcontext,
-    feed: Feed = Rehearsals,
+    feed: Feed = rehearsals,
     chief: bool = True,
     report: Report = print,
 ) -> Fitted:
@@ -284,14 +274,18 @@ class Keeper(keras.callbacks.Callback):
         self.bar = chief and sys.stdout.isatty()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Start the watch."""
+        """Start the watch, and dropout's draws of this epoch: no file keeps where these were."""
         self.begun = self.said = time.monotonic()
         self.epoch = epoch
+        draws = [each for each in self.model.variables if each.name == "seed_generator_state"]
+        for place, state in enumerate(draws):
+            rng = np.random.default_rng((self.settings.seed, epoch, place))
+            state.assign(rng.integers(1 << 31, size=state.shape).astype(state.dtype))
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Move the bar, twice a second."""
         now = time.monotonic()
-        if self.bar and now - self.said > 0.5:
+        if self.bar and now - self.said > PAUSE:
             self.said = now
             done = (batch + 1) / self.concert.batches
             left = (now - self.begun) * (1 / done - 1)

@@ -67,8 +67,16 @@ class Settings:
 
 USUAL: Final[Mapping[str, Mapping[str, Any]]] = {
     "poly": {},
-    "chords": {"steps_per_beat": 4, "seq_len": 64, "batch": 32, "width": 128, "dropout": 0.1, "passes": 8.0}
-    | {"learning_rate": 3e-3, "weight_decay": 0.01},
+    "chords": {
+        "steps_per_beat": 4,
+        "seq_len": 64,
+        "batch": 32,
+        "width": 128,
+        "dropout": 0.1,
+        "passes": 8.0,
+        "learning_rate": 3e-3,
+        "weight_decay": 0.01,
+    },
 }
 """What each tokenizer has other than the defaults above."""
 
@@ -79,7 +87,6 @@ SMOKE: Final[Mapping[str, Any]] = {
     "batch": 8,
     "seq_len": 64,
     "epochs": 3,
-} | {
     "passes": 8.0,
     "warmup": 10,
     "average": 0.9,
@@ -100,6 +107,7 @@ def settings_from(given: Mapping[str, Any], *, smoke: bool = False) -> Settings:
 
 
 NAMES: Final = tuple(each.name for each in fields(Settings))
+
 FINE: Final[Mapping[str, Any]] = {
     "learning_rate": 4e-4,
     "warmup": 20,
@@ -107,4 +115,4 @@ FINE: Final[Mapping[str, Any]] = {
     "passes": 2.0,
     "average": 0.99,
 }
-"""What a model that begins with what another knows has other than the usual: it must not forget it at once."""
+"""What a model that begins with what another knows has other than the usual: it must not forget it."""

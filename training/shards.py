@@ -26,8 +26,8 @@ FIELDS: Final = np.dtype(
         ("composer", "i4"),
     ]
 )
-"""A piece in the catalogue: its shard; begin and end of its ids, begin of its preludes, begin and end of its coda
-and of its entries there; the keys it fits, see `Line`; its composer as an index, -1 for no one."""
+"""A piece in the catalogue: its shard; where its ids begin and end there, its preludes begin, its coda and
+its entries begin and end; the keys it fits, see `Line`; its composer as an index, -1 for no one."""
 
 
 def write(folder: Path, lines: Iterable[tuple[str, int, Line]], size: int = SHARD) -> None:

@@ -18,7 +18,7 @@ from training.baselines import ChordCounts, EventCounts
 from training.dataset import Piece
 from training.export import ExportError, described, export, require_same_as_keras, step_model
 from training.fit import Fitted, read_history, read_machine
-from training.likelihood import Score, encoded, score, score_events, sounding
+from training.likelihood import Conditioned, Score, encoded, score, score_events, sounding
 from training.network import Network
 from training.pictures import curves, roll
 from training.prepare import Music
@@ -125,20 +125,10 @@ def _scores(loaded: Bundle, music: Music, valid: Sequence[Piece], train: Sequenc
 def _score(model: StepModel, music: Music, pieces: Sequence[Piece], spelling: Spelling) -> Score:
     """Score pieces, each as its composer's."""
     tokenizer = music.representation.tokenizer
-    asked = ((_Like(model, music.condition(piece.composer)), piece) for piece in progress("scoring", pieces))
+    asked = (
+        (Conditioned(model, music.condition(piece.composer)), piece) for piece in progress("scoring", pieces)
+    )
     return sum((score(each, tokenizer, piece, spelling) for each, piece in asked), Score())
-
-
-class _Like:
-    """A step model that is told whose music it plays, asked like one that is not."""
-
-    def __init__(self, model: StepModel, condition: NDArray[np.float32] | None) -> None:
-        self.initial_state = model.initial_state
-        self._model, self._condition = model, condition
-
-    def step(self, state: Any, token: int) -> tuple[NDArray[np.float32], Any]:
-        """Return the logits of what follows a token, and the state after it."""
-        return self._model.step(state, token, self._condition)
 
 
 def _played(

@@ -9,7 +9,7 @@ from typing import Any, Final
 from training.dataset import Source
 
 METADATA: Final = "metadata.csv"
-"""In a dataset's folder, a row per file: ``file``, and ``licence_text``, ``maintainer``, ``title`` if known."""
+"""In a dataset's folder, a row per file: ``file``; ``licence_text``, ``maintainer``, ``title`` if known."""
 NOT_STATED: Final = "not stated"
 
 

@@ -11,7 +11,7 @@ import keras
 from neuralmidi.errors import NeuralMIDIError
 
 from training.concert import Concert
-from training.fit import Feed, Rehearsals, arguments
+from training.fit import Feed, arguments, rehearsals
 
 STRATEGIES: Final = ("none", "mirrored", "multiworker")
 
@@ -27,7 +27,7 @@ class Team:
     """
 
     scope: Callable[[], AbstractContextManager[Any]] = nullcontext
-    feed: Feed = Rehearsals
+    feed: Feed = rehearsals
     chief: bool = True
 
 
@@ -79,13 +79,8 @@ def stream(concert: Concert, epoch: int) -> Any:
     def shape(array: Any) -> tf.TensorSpec:
         return tf.TensorSpec((batch, *array.shape[1:]), array.dtype)
 
-    def rehearse() -> Iterator[Any]:
-        for number in range(epoch, concert.settings.epochs):
-            for index in range(concert.batches):
-                yield arguments(concert.batch(number, index))
-
     signature = ({name: shape(array) for name, array in inputs.items()}, shape(targets), shape(weights))
-    data = tf.data.Dataset.from_generator(rehearse, output_signature=signature)
+    data = tf.data.Dataset.from_generator(lambda: rehearsals(concert, epoch), output_signature=signature)
     options = tf.data.Options()
     # The batches come from one generator, so each worker takes its rows of every batch.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA

@@ -77,10 +77,11 @@ class Poly:
         tokenizer: says what the tokens are.
     """
 
-    unheard = None
+    unheard: int | None = None
 
     def __init__(self, tokenizer: PolyTokenizer) -> None:
-        self.tokenizer = tokenizer
+        self.tokenizer: Tokenizer = tokenizer
+        self._poly = tokenizer
         self.given = len(tokenizer.unmusical)
         tokens = np.arange(len(tokenizer.vocabulary), dtype=np.int32)
         moves = np.array([action.kind in ("off", "on") for action in tokenizer.actions])
@@ -88,38 +89,36 @@ class Poly:
 
     def encode(self, piece: Piece) -> Line:
         """Return a piece's tokens."""
-        ids = self.tokenizer.encode_piece(piece.notes, piece.metres, piece.end)
+        ids = self._poly.encode_piece(piece.notes, piece.metres, piece.end)
         entries: list[tuple[int, int, int]] = []
         preludes: list[int] = []
-        lines = iter([*_bar_lines(piece, self.tokenizer.steps_per_beat), np.inf])
+        lines = iter([*_bar_lines(piece, self._poly.steps_per_beat), np.inf])
         line = next(lines)
         slot = 0
-        sounding: set[int] = set()
-        bar: list[int] = []
-        velocity: list[int] = []
-        for place, gap, token in _events(self.tokenizer, ids):
+        held: set[int] = set()
+        told: dict[str, list[int]] = {"bar": [], "velocity": []}  # the last token of each
+        for place, gap, token in _events(self._poly, ids):
             while line < slot + gap:
                 begun = len(preludes)
-                on = self.tokenizer.write(Hands(), dict.fromkeys(sounding, 0))
-                preludes += [*bar, *velocity * bool(on), *on, *self.tokenizer.passing(slot + gap - int(line))]
+                on = self._poly.write(Hands(), dict.fromkeys(held, 0))
+                preludes += [*told["bar"], *(told["velocity"] if on else []), *on]
+                preludes += self._poly.passing(slot + gap - int(line))
                 entries.append((place, begun, len(preludes)))
                 line = next(lines)
             slot += gap
-            kind, value = self.tokenizer.actions[token]
+            kind, value = self._poly.actions[token]
             if kind == "on":
-                sounding.add(value)
+                held.add(value)
             elif kind == "off":
-                sounding.discard(value)
-            elif kind == "bar":
-                bar = [token]
-            elif kind == "velocity":
-                velocity = [token]
+                held.discard(value)
+            elif kind in told:
+                told[kind] = [token]
         return Line(
             ids,
             np.array(entries, np.int32).reshape(-1, 3),
             np.array(preludes, np.int32),
-            np.array(self.tokenizer.release(sounding), np.int32),
-            _keys(*self.tokenizer.span(ids)),
+            np.array(self._poly.release(held), np.int32),
+            _keys(*self._poly.span(ids)),
         )
 
 
@@ -131,10 +130,10 @@ class Chords:
     """
 
     given = 1
-    unheard = SPECIALS.index(UNKNOWN)
+    unheard: int | None = SPECIALS.index(UNKNOWN)
 
     def __init__(self, tokenizer: ChordTokenizer) -> None:
-        self.tokenizer = tokenizer
+        self.tokenizer: Tokenizer = tokenizer
         chords = [tokenizer.decode(token) for token in range(len(tokenizer.vocabulary))]
         self.keys: Tokens = np.stack(
             [
@@ -173,7 +172,7 @@ def representation(settings: Settings, pieces: Callable[[], Iterable[Piece]]) ->
 
 def known(tokenizer: Tokenizer) -> Representation:
     """Return the representation of a tokenizer that is there already."""
-    return _OF[type(tokenizer)](tokenizer)  # type: ignore[operator]
+    return _OF[type(tokenizer)](tokenizer)
 
 
 def _poly(settings: Settings, pieces: Iterable[Piece]) -> Representation:

@@ -1,93 +1,166 @@
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-import mido
+import numpy as np
 import pytest
+from midi import SCALE, midi_file
+from neuralmidi.notes import Metre
 
-from training.dataset import MOST_STEPS, UnusableFileError, read_composer, read_splits, read_steps
-
-
-def midi_file(
-    path: Path, notes: Sequence[tuple[float, float, int]], channel: int = 0, ticks: int = 480
-) -> Path:
-    """Write notes (start and end in beats, pitch), and return the path."""
-    file = mido.MidiFile(ticks_per_beat=ticks)
-    timed = [(start, "note_on", pitch) for start, _, pitch in notes] + [
-        (end, "note_off", pitch) for _, end, pitch in notes
-    ]
-    track, now = mido.MidiTrack(), 0
-    for beat, kind, pitch in sorted(timed):
-        track.append(
-            mido.Message(kind, note=pitch, velocity=64, channel=channel, time=round(beat * ticks) - now)
-        )
-        now = round(beat * ticks)
-    file.tracks.append(track)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file.save(path)
-    return path
+from training import dataset
+from training.dataset import (
+    MOST_BEATS,
+    MOST_NOTES,
+    UnusableFileError,
+    find,
+    read,
+    read_all,
+    read_splits,
+)
 
 
-SCALE = [(beat, beat + 1, 60 + beat) for beat in range(8)]
+def write_text(path: Path) -> None:
+    path.write_text("this is not MIDI")
 
 
-def test_steps_are_counted_in_beats_whatever_the_tempo_does(data: Path) -> None:
-    steps, remarks = read_steps(data / "round_in_two_voices.mid")
-    assert remarks == []
-    assert len(steps) == (32 + 8) * 4
-    first_voice = [(60,)] * 4 + [(62,)] * 4 + [(64,)] * 4 + [(60,)] * 4
-    assert list(steps[:32]) == first_voice * 2
-    assert list(steps[32:36]) == [(48, 64)] * 4  # the second voice, an octave lower, two bars later
-    assert list(steps[64:66]) == [(52, 67)] * 2  # after the change of tempo
+def write_cut(path: Path) -> None:
+    path.write_bytes(midi_file(path, SCALE).read_bytes()[:40])
 
 
-def test_drums_are_left_out(data: Path) -> None:
-    steps, _ = read_steps(data / "waltz.mid")
-    assert [steps[4 * beat] for beat in range(4)] == [(48,), (48, 64, 67), (48, 64, 67), (43,)]
-    assert steps[6] == (48,)  # an eighth is two steps
-    assert all(36 not in step for step in steps)
+def write_100_000_notes(path: Path) -> None:
+    midi_file(path, [(n / 30, n / 30 + 0.02, 30 + n % 60) for n in range(100_000)])
 
 
-def test_a_note_lasts_a_step_at_least(tmp_path: Path) -> None:
-    steps, _ = read_steps(midi_file(tmp_path / "short.mid", [(0, 0.01, 60), (4, 4.01, 62), (7.75, 7.76, 64)]))
-    assert [step for step, pitches in enumerate(steps) if pitches] == [0, 16, 31]
+BAD: dict[str, tuple[Callable[[Path], object], str, int]] = {
+    "corrupt": (write_cut, "left out, not readable as MIDI", 0),
+    "empty": (lambda path: path.write_bytes(b""), "left out, not readable as MIDI", 0),
+    "not MIDI": (write_text, "left out, not readable as MIDI", 0),
+    "without notes": (lambda path: midi_file(path, []), "left out, it holds no notes", 0),
+    "drums": (lambda path: midi_file(path, SCALE, channel=9), "left out, it holds drums only", 0),
+    "short": (lambda path: midi_file(path, [(0, 1, 60)]), "left out, it lasts 1 beats, less than a bar", 0),
+    "huge": (
+        lambda path: path.write_bytes(bytes(9 << 20)),
+        "left out, 9 MB are too much for a piece of music",
+        0,
+    ),
+    "2 hours": (
+        lambda path: midi_file(path, [*SCALE, (14_399, 14_400, 62)]),
+        f"longer than {MOST_BEATS} beats, the rest is left out",
+        8,
+    ),
+    "100,000 notes": (
+        write_100_000_notes,
+        f"100000 notes, what comes after the first {MOST_NOTES} is left out",
+        MOST_NOTES,
+    ),
+    "no meter": (
+        lambda path: midi_file(path, SCALE, metres=()),
+        "it begins without a time signature, taken as 4/4",
+        8,
+    ),
+    "odd meter": (
+        lambda path: midi_file(path, SCALE, metres=[(0, 13, 32)]),
+        "a bar of 13/32 cannot be counted here, taken as 4/4",
+        8,
+    ),
+    "meter in the bar": (
+        lambda path: midi_file(path, SCALE, metres=[(0, 4, 4), (3, 3, 4)]),
+        "time signatures that do not come at a bar line cut the bar before them short",
+        8,
+    ),
+}
 
 
-def test_notes_off_the_grid_are_moved_and_reported(tmp_path: Path) -> None:
-    triplets = [(third / 3, (third + 1) / 3, 60 + third % 3) for third in range(24)]
-    steps, remarks = read_steps(midi_file(tmp_path / "triplets.mid", triplets))
-    assert len(steps) == 32
-    assert remarks == ["67% of its notes lie off the 16th grid and were moved there"]
-
-
-def test_a_file_of_many_hours_is_cut_and_reported(tmp_path: Path) -> None:
-    steps, remarks = read_steps(midi_file(tmp_path / "long.mid", [(0, 1, 60), (9000, 9001, 62)]))
-    assert len(steps) <= MOST_STEPS
-    assert remarks == [f"longer than {MOST_STEPS} steps, the rest is left out"]
-    held, _ = read_steps(midi_file(tmp_path / "held.mid", [(0, 9000, 60)]))
-    assert len(held) == MOST_STEPS
-
-
-def test_bad_files_are_reported_by_name_and_do_not_end_the_run(tmp_path: Path) -> None:
-    folder = tmp_path / "Nobody"
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_file_is_reported_by_name_with_what_was_done(tmp_path: Path, kind: str) -> None:
+    write, what, notes = BAD[kind]
+    folder = tmp_path / "data" / "Nobody"
     midi_file(folder / "good.mid", SCALE)
-    midi_file(folder / "drums.mid", SCALE, channel=9)
-    midi_file(folder / "none.mid", [])
-    midi_file(folder / "short.mid", [(0, 1, 60)])
-    (folder / "empty.mid").write_bytes(b"")
-    (folder / "text.mid").write_text("this is not MIDI")
-    (folder / "cut.mid").write_bytes((folder / "good.mid").read_bytes()[:40])
-    (folder / "letter.txt").write_text("not a MIDI file by its name")
+    write(folder / f"{kind}.mid")
     said: list[str] = []
-    pieces = read_composer(folder, {}, said.append)
-    assert [piece.file for piece in pieces] == ["Nobody/good.mid"]
-    reasons = dict(line.split(": left out, ") for line in said)
-    assert sorted(reasons) == [
-        f"Nobody/{name}.mid" for name in ("cut", "drums", "empty", "none", "short", "text")
+    pieces = {each.name: each for each in read_all(find([folder.parent], {}), report=said.append)}
+    assert said == [line for line in said if line.startswith(f"data/Nobody/{kind}.mid: {what}")]
+    assert len(said) == 1
+    assert len(pieces["data/Nobody/good.mid"].notes) == 8
+    bad = pieces.get(f"data/Nobody/{kind}.mid")
+    assert (len(bad.notes) if bad else 0) == notes
+
+
+@pytest.mark.parametrize("metre", [(5, 8), (7, 8), (6, 8), (3, 2), (2, 2), (9, 16)])
+def test_any_meter_that_can_be_counted_is_taken_as_it_is(tmp_path: Path, metre: tuple[int, int]) -> None:
+    path = midi_file(tmp_path / "data" / "Nobody" / "a.mid", SCALE, metres=[(0, *metre)])
+    said: list[str] = []
+    sources = find([path.parents[1]], {path.resolve(): "train"})
+    (read_piece,) = read_all(sources, report=said.append)
+    assert said == []
+    assert read_piece.metres == (Metre(0, *metre),)
+    bars = read_piece.end / (4 * metre[0] / metre[1])
+    assert bars == int(bars)
+    assert 8 <= read_piece.end < 8 + 4 * metre[0] / metre[1]
+
+
+def test_notes_are_counted_in_beats_whatever_the_tempo_does(data: Path) -> None:
+    notes, metres, remarks = read(data / "round_in_two_voices.mid")
+    assert remarks == []
+    assert metres == (Metre(0, 4, 4),)
+    assert notes[:4].tolist() == [[0, 1, 60, 0], [1, 2, 62, 0], [2, 3, 64, 0], [3, 4, 60, 0]]
+    assert [8, 9, 48, 0] in notes.tolist()  # the second voice, an octave lower, two bars later
+    assert notes[:, 1].max() == 40  # after the change of tempo
+
+
+def test_drums_are_left_out_and_a_waltz_is_in_three(data: Path) -> None:
+    notes, metres, _ = read(data / "waltz.mid")
+    assert 36 not in notes[:, 2]
+    assert metres == (Metre(0, 3, 4),)
+
+
+def test_velocity_is_told_unless_all_notes_are_equally_loud(tmp_path: Path) -> None:
+    notes, _, _ = read(midi_file(tmp_path / "a.mid", SCALE, velocities=(50, 80)))
+    assert set(notes[:, 3]) == {50, 80}
+    notes, _, _ = read(midi_file(tmp_path / "b.mid", SCALE, velocities=(80,)))
+    assert set(notes[:, 3]) == {0}
+
+
+def test_a_time_signature_that_comes_a_tick_late_belongs_to_the_bar_line(tmp_path: Path) -> None:
+    path = midi_file(tmp_path / "a.mid", SCALE, metres=[(0, 4, 4), (4 + 1 / 480, 3, 4)])
+    _, metres, remarks = read(path)
+    assert (metres, remarks) == ((Metre(0, 4, 4), Metre(4, 3, 4)), [])
+
+
+def test_what_was_read_is_kept_until_the_file_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = midi_file(tmp_path / "data" / "Nobody" / "a.mid", SCALE, metres=())
+    sources, cache = find([path.parents[1]], {path.resolve(): "train"}), tmp_path / "cache"
+    said: list[str] = []
+    (first,) = read_all(sources, cache, said.append)
+    with monkeypatch.context() as patch:
+        patch.setattr(dataset, "read", None)
+        (again,) = read_all(sources, cache, said.append)
+    assert np.array_equal(first.notes, again.notes)
+    assert (first.metres, first.end) == (again.metres, again.end)
+    assert said[0] == said[1]
+    for kept in cache.iterdir():
+        kept.write_bytes(b"half writ")
+    (damaged,) = read_all(sources, cache, said.append)
+    assert np.array_equal(first.notes, damaged.notes)
+    midi_file(path, SCALE[:5], metres=())
+    (changed,) = read_all(sources, cache, said.append)
+    assert len(changed.notes) == 5
+
+
+def test_a_composer_may_be_in_several_datasets_under_several_names(tmp_path: Path) -> None:
+    for place in ("piano/Haydn/a", "quartet/Haydn__Joseph/Op.1/b", "piano/BachCPE/c"):
+        midi_file(tmp_path / f"{place}.mid", SCALE)
+    folders = [tmp_path / "piano", tmp_path / "quartet"]
+    assert [(each.name, each.composer) for each in find(folders, {})] == [
+        ("piano/BachCPE/c.mid", "bach_cpe"),
+        ("piano/Haydn/a.mid", "haydn"),
+        ("quartet/Haydn__Joseph/Op.1/b.mid", "haydn"),
     ]
-    assert reasons["Nobody/drums.mid"] == "it holds drums only"
-    assert reasons["Nobody/none.mid"] == "it holds no notes"
-    assert reasons["Nobody/short.mid"] == "it lasts 4 steps, less than a bar"
-    assert reasons["Nobody/text.mid"].startswith("not readable as MIDI")
+    assert [each.composer for each in find(folders, {}, ["BachCPE"])] == ["bach_cpe"]
+    assert [each.composer for each in find(folders, {}, ["haydn"])] == ["haydn", "haydn"]
+    left = find(folders, {}, without=[tmp_path / "piano" / "Haydn"])
+    assert [each.name for each in left] == ["piano/BachCPE/c.mid", "quartet/Haydn__Joseph/Op.1/b.mid"]
 
 
 def test_a_split_file_decides(tmp_path: Path) -> None:
@@ -96,24 +169,36 @@ def test_a_split_file_decides(tmp_path: Path) -> None:
     csv = tmp_path / "split.csv"
     csv.write_text("file,composer,split\nall/Nobody/a.mid,Nobody,test\nall/Nobody/c.mid,Nobody,train\n")
     said: list[str] = []
-    pieces = read_composer(tmp_path / "all" / "Nobody", read_splits(csv), said.append)
-    assert [(piece.file, piece.split) for piece in pieces] == [
-        ("Nobody/a.mid", "test"),
-        ("Nobody/c.mid", "train"),
+    sources = find([tmp_path / "all"], read_splits(csv), report=said.append)
+    assert [(each.name, each.split) for each in sources] == [
+        ("all/Nobody/a.mid", "test"),
+        ("all/Nobody/c.mid", "train"),
     ]
-    assert said == ["Nobody/b.mid: left out, the split file does not name it"]
+    assert said == ["all/Nobody/b.mid: left out, the split file does not name it"]
+
+
+@pytest.mark.parametrize("text", ["file,part\na.mid,train\n", "file,split\na.mid,training\n"])
+def test_a_split_file_that_is_none_says_what_it_needs(tmp_path: Path, text: str) -> None:
+    (tmp_path / "split.csv").write_text(text)
+    with pytest.raises(ValueError, match="columns file and split"):
+        read_splits(tmp_path / "split.csv")
 
 
 @pytest.mark.parametrize(("files", "held_out"), [(3, 1), (9, 1), (20, 2), (35, 3)])
 def test_without_a_split_file_a_tenth_each_is_held_out(tmp_path: Path, files: int, held_out: int) -> None:
     for number in range(files):
-        midi_file(tmp_path / "Nobody" / f"{number}.mid", SCALE)
-    splits = [piece.split for piece in read_composer(tmp_path / "Nobody", {})]
+        midi_file(tmp_path / "all" / "Nobody" / f"{number}.mid", SCALE)
+    splits = [each.split for each in find([tmp_path / "all"], {})]
     assert [splits.count(split) for split in ("valid", "test")] == [held_out, held_out]
-    assert splits == [piece.split for piece in read_composer(tmp_path / "Nobody", {})]
+    assert splits == [each.split for each in find([tmp_path / "all"], {})]
 
 
 def test_a_file_that_is_not_midi_says_so(tmp_path: Path) -> None:
     (tmp_path / "x.mid").write_bytes(b"MThd\0\0\0\6\0\1\0\1\1\xe0MTrk\xff\xff\xff\xff")
     with pytest.raises(UnusableFileError):
-        read_steps(tmp_path / "x.mid")
+        read(tmp_path / "x.mid")
+
+
+def test_a_file_of_one_note_of_hours_ends(tmp_path: Path) -> None:
+    notes, _, _ = read(midi_file(tmp_path / "held.mid", [(0, 9000, 60)]))
+    assert notes[0, 1] == MOST_BEATS

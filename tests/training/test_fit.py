@@ -1,96 +1,195 @@
-from dataclasses import replace
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-from neuralmidi.tokenizer import SPECIALS
+from midi import song
+from neuralmidi.errors import NeuralMIDIError
 
 from training import fit as fitting
-from training.fit import CONTEXT, SCORED, Concert, Settings, fit, windows
-from training.model import ChordLSTM
-from training.tokens import chord_features
+from training import shards
+from training.concert import Batch, Concert, windows
+from training.fit import BEST, HPARAMS, LATEST, DivergedError, Fitted, fit, read_history, read_machine
+from training.model import build
+from training.network import Network
+from training.settings import Settings, settings_from
+from training.shards import Corpus
+from training.tokens import representation
 
-VOCABULARY = (*SPECIALS, *map(str, range(60, 72)))
-RING = np.tile(np.arange(3, 15, dtype=np.int32), 24)
-"""A piece that a network can learn at once: up the scale, over and over."""
-SETTINGS = Settings(batch=8, seq_len=16, epochs=3, passes=8, warmup=5, learning_rate=0.02, dropout=0.0)
-
-
-def network() -> ChordLSTM:
-    keras.utils.set_random_seed(1)
-    model = ChordLSTM(chord_features(VOCABULARY), units=16, layers=1, width=8, dropout=0.0)
-    model.build()
-    return model
+ROOT = Path(__file__).parents[2]
+PIECES = [song(16, seed, "ab"[seed % 2]) for seed in range(4)]
+SMALL = {"units": 8, "layers": 1, "width": 8, "batch": 4, "seq_len": 32, "warmup": 5, "learning_rate": 0.02}
+SETTINGS = settings_from({**SMALL, "epochs": 3, "passes": 0.5, "average": 0.8})
 
 
-@pytest.mark.parametrize("length", [1, 16, CONTEXT + SCORED, CONTEXT + SCORED + 1, 3000])
-def test_the_windows_score_every_step_once(length: int) -> None:
-    piece = np.random.default_rng(0).integers(1, 99, length).astype(np.int32)
-    inputs, targets, weights = windows([piece, piece])
-    assert inputs.shape == targets.shape == weights.shape
-    assert np.array_equal(targets[weights == 1], np.tile(piece, 2))
-    assert inputs[0, 0] == 0
-    for row, shifted in zip(inputs, targets, strict=True):
-        assert np.array_equal(row[1:][shifted[1:] > 0], shifted[:-1][shifted[1:] > 0])
+class Studio:
+    """Music, a small network for it, and a folder."""
 
+    def __init__(self, folder: Path, settings: Settings = SETTINGS) -> None:
+        self.run = folder / "run"
+        self.representation = representation(settings, lambda: PIECES)
+        lines = [(each.name, "ab".index(each.composer), self.representation.encode(each)) for each in PIECES]
+        shards.write(folder / "train", lines[:3])
+        shards.write(folder / "valid", lines[3:])
+        train, valid = Corpus(folder / "train"), Corpus(folder / "valid")
+        self.concert = Concert(train, self.representation, 2, settings)
+        self.valid: Batch = windows(valid, self.representation, 2)
+        self.said: list[str] = []
 
-def test_the_same_seed_gives_the_same_concert_and_every_epoch_another() -> None:
-    one, two = (Concert([[RING]], SETTINGS) for _ in range(2))
-    assert np.array_equal(one[3], two[3])
-    heard, said = one[3]
-    assert np.array_equal(heard[:, 1:][heard[:, 1:] != 1], said[:, :-1][heard[:, 1:] != 1])
-    assert 0 < np.mean(np.concatenate([one[place][0] for place in range(len(one))]) == 1) < 0.1  # <unknown>
-    assert 1 not in said
-    first = one[3]
-    one.on_epoch_end()
-    assert not np.array_equal(first, one[3])
-    assert np.array_equal(one[3], Concert([[RING]], SETTINGS, epoch=1)[3])
+    def network(self) -> Network:
+        keras.utils.set_random_seed(1)
+        return build(self.concert.settings, self.representation.tokenizer, 2)
+
+    def fit(self, make: Callable[[], keras.Model] | None = None, **facts: object) -> Fitted:
+        return fit(make or self.network, self.concert, self.valid, self.run, facts, report=self.said.append)
+
+    def weights(self) -> list[np.ndarray]:
+        network = self.network()
+        network.load_weights(self.run / BEST)
+        return list(network.get_weights())
 
 
 def test_it_learns_says_so_and_keeps_the_best(tmp_path: Path) -> None:
-    model = network()
-    said: list[str] = []
-    done = fit(model, [[RING]], [RING], SETTINGS, tmp_path / "run", said.append)
-    assert (done.epochs, len(said)) == (3, 3)
-    assert "min left" in said[0]
-    assert done.nats < 1 < np.log(len(VOCABULARY))
-    again = network()
-    later: list[str] = []
-    assert fit(again, [[RING]], [RING], SETTINGS, tmp_path / "run", later.append) == done
-    assert later == [f"{tmp_path / 'run'}: already trained; remove it to train again"]
-    for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
+    studio = Studio(tmp_path)
+    done = studio.fit()
+    assert (done.epochs, done.best, len(studio.said)) == (3, 3, 3)
+    assert "left" in studio.said[0]
+    assert done.nats < 4 < np.log(len(studio.representation.tokenizer.vocabulary))
+    assert [*(studio.run / "logs").rglob("events*")]
+    assert "Keras" in read_machine(studio.run)
+    studio.said.clear()
+    assert studio.fit() == done
+    assert studio.said == [f"{studio.run}: already trained; remove it to train again"]
+
+
+def test_the_kept_weights_are_the_averaged_ones_and_score_as_it_was_said(tmp_path: Path) -> None:
+    studio = Studio(tmp_path)
+    done = studio.fit()
+    network = studio.network()
+    network.load_weights(studio.run / BEST)
+    network.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="none"))
+    inputs, targets, weights = fitting.arguments(studio.valid)
+    log_p = keras.ops.log_softmax(network(inputs))
+    said = np.take_along_axis(keras.ops.convert_to_numpy(log_p), targets[..., None], -1)[..., 0]
+    assert -(said * weights).sum() / weights.sum() == pytest.approx(
+        done.nats, abs=0.02
+    )  # it may be in bfloat16
+    latest = studio.network()
+    latest.load_weights(studio.run / LATEST)
+    pairs = zip(latest.get_weights(), studio.weights(), strict=True)
+    assert all(not np.array_equal(*pair) for pair in pairs)
+
+
+def test_after_ctrl_c_it_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
+    whole, broken = Studio(tmp_path / "whole"), Studio(tmp_path / "broken")
+    through = whole.fit()
+
+    class Interruption(fitting.Keeper):
+        """Ctrl-C in the middle of the second epoch."""
+
+        def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+            super().on_train_batch_end(batch, logs)
+            if self.epoch == 1 and batch == 2:
+                raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fitting, "Keeper", Interruption)
+        with pytest.raises(KeyboardInterrupt):
+            broken.fit()
+    assert len(read_history(broken.run)) == 1
+    broken.said.clear()
+    resumed = broken.fit()
+    assert [line.split(":")[0] for line in broken.said] == ["epoch 2/3", "epoch 3/3"]
+    assert (resumed.epochs, resumed.best, resumed.nats) == (through.epochs, through.best, through.nats)
+    for one, other in zip(whole.weights(), broken.weights(), strict=True):
         assert np.array_equal(one, other)
 
 
-def test_other_settings_begin_anew(tmp_path: Path) -> None:
-    fit(network(), [[RING]], [RING], replace(SETTINGS, epochs=1), tmp_path / "run", lambda _: None)
-    said: list[str] = []
-    done = fit(network(), [[RING]], [RING], replace(SETTINGS, epochs=2), tmp_path / "run", said.append)
-    assert done.epochs == 2
-    assert "begun anew" in said[0]
+def test_a_run_with_other_settings_or_music_is_moved_aside(tmp_path: Path) -> None:
+    studio = Studio(tmp_path, settings_from({**SMALL, "epochs": 1}))
+    studio.fit(music="one")
+    kept = (studio.run / BEST).read_bytes()
+    studio.fit(music="another")
+    assert "held a run with other settings, moved to run.1" in studio.said[1]
+    assert (tmp_path / "run.1" / BEST).read_bytes() == kept
+    assert json.loads((studio.run / HPARAMS).read_text())["music"] == "another"
 
 
-def test_after_an_interruption_it_goes_on_where_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_setting_that_is_new_since_then_does_not_move_a_run(tmp_path: Path) -> None:
+    studio = Studio(tmp_path, settings_from({**SMALL, "epochs": 1}))
+    studio.fit()
+    hparams = json.loads((studio.run / HPARAMS).read_text())
+    del hparams["settings"]["segue"]
+    (studio.run / HPARAMS).write_text(json.dumps(hparams))
+    studio.fit()
+    assert studio.said[1:] == [f"{studio.run}: already trained; remove it to train again"]
+
+
+def test_a_run_that_another_process_is_at_is_left_alone(tmp_path: Path) -> None:
+    studio = Studio(tmp_path)
+    hold = (
+        "import sys, time; from pathlib import Path; from training.fit import _alone\n"
+        "with _alone(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+    )
+    environment = {"PYTHONPATH": f"{ROOT}:{ROOT / 'externals'}", "PATH": "/usr/bin:/bin"}
+    other = subprocess.Popen(
+        [sys.executable, "-c", hold, str(studio.run)], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert other.stdout
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(NeuralMIDIError, match=r"another process is training it / .*--runs"):
+            studio.fit()
+    finally:
+        other.send_signal(signal.SIGKILL)
+        other.communicate()
+    time.sleep(0.1)
+    assert not studio.run.exists()
+    with fitting._alone(studio.run):  # the system has let go of it
+        pass
+
+
+def test_it_stops_when_it_gets_no_better(tmp_path: Path) -> None:
+    settings = settings_from({**SMALL, "epochs": 30, "passes": 0.1, "patience": 2, "learning_rate": 0.0})
+    studio = Studio(tmp_path, settings)
+    done = studio.fit()
+    assert done.epochs == done.best + 2 < 30
+
+
+def test_a_training_that_diverges_says_so_and_keeps_nothing(tmp_path: Path) -> None:
+    studio = Studio(tmp_path)
+
+    def broken() -> Network:
+        network = studio.network()
+        network.set_weights([weight * np.nan for weight in network.get_weights()])
+        return network
+
+    with pytest.raises(DivergedError, match="learning_rate"):
+        studio.fit(broken)
+    assert not (studio.run / BEST).exists()
+    assert read_history(studio.run) == []
+
+
+def test_a_terminal_shows_a_bar_with_the_time_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    class Interruption(fitting.Logbook):
-        """Ctrl-C in the second epoch."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setattr(fitting, "PAUSE", 0.0)
+    Studio(tmp_path, settings_from({**SMALL, "epochs": 1})).fit()
+    shown = capsys.readouterr().out
+    assert "\repoch 1/1 [#" in shown
+    assert "left in this epoch, at most" in shown
 
-        def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-            super().on_epoch_begin(epoch, logs)
-            if epoch == 1:
-                raise KeyboardInterrupt
 
-    whole = network()
-    through = fit(whole, [[RING]], [RING], SETTINGS, tmp_path / "whole", lambda _: None)
-    with monkeypatch.context() as patch:
-        patch.setattr(fitting, "Logbook", Interruption)
-        with pytest.raises(KeyboardInterrupt):
-            fit(network(), [[RING]], [RING], SETTINGS, tmp_path / "run", lambda _: None)
-    said: list[str] = []
-    resumed = network()
-    done = fit(resumed, [[RING]], [RING], SETTINGS, tmp_path / "run", said.append)
-    assert [line.split(":")[0] for line in said] == ["epoch 2/3", "epoch 3/3"]
-    assert (done.epochs, done.best) == (through.epochs, through.best)
-    assert done.nats == pytest.approx(through.nats, abs=1e-3)
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(3, "3 s"), (119, "2 min"), (600, "10 min"), (6000, "1 h 40 min"), (7200, "2 h 0 min")],
+)
+def test_time_is_told_as_people_tell_it(seconds: float, told: str) -> None:
+    assert fitting._span(seconds) == told
