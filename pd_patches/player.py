@@ -5,6 +5,7 @@ It installs and builds first what is missing. It tells the patches what to do th
 """
 
 import argparse
+import json
 import os
 import random
 import re
@@ -24,6 +25,7 @@ from math import log10
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Timer
+from typing import Any
 
 PATCHES = Path(__file__).resolve().parent
 sys.path.insert(0, str(PATCHES.parent / "externals"))
@@ -36,8 +38,8 @@ from neuralmidi.notes import note_name  # noqa: E402
 from neuralmidi.options import Options, number  # noqa: E402
 
 MODELS = PATCHES.parent / "tflite_models"
-STEPS_PER_BEAT = 4
-STEPS_PER_BAR = 16
+BEATS_PER_BAR = 4.0
+"""The bar of a model that tells none."""
 FILE_MESSAGES = {"record": "wav", "midi": "midi"}
 """What the patch that renders calls the files of the command line."""
 LONGEST = {"record": 1800.0, "midi": 86400.0}
@@ -65,6 +67,8 @@ examples:
   play
   play --composer joplin --tempo 90
   play --record out.wav --midi out.mid --bars 16 --seed 7
+  play --composer all --blend "bach 0.7 chopin 0.3"
+  play --composer chopin --primer my_song.mid
 
 Played live, it goes on until Ctrl-C unless --bars is given, and starts from another seed every time unless
 --seed is given. A rendered file is the same, byte by byte, for the same options."""
@@ -83,6 +87,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     for option in OPTIONS:
         parser.add_control(option)
+    parser.add_argument(
+        "--blend", metavar="WORDS", help="between the composers of a model: NAME WEIGHT NAME WEIGHT ..."
+    )
+    parser.add_argument(
+        "--primer", metavar="FILE.mid", type=Path, help="go on from the last bars of this MIDI file"
+    )
     parser.add_argument("--record", metavar="FILE.wav", type=Path, help="render the sound into this file")
     parser.add_argument("--midi", metavar="FILE.mid", type=Path, help="render the notes into this file")
     options = parser.parse_args(arguments)
@@ -92,11 +102,24 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     if options.seed is None:
         options.seed = SEED.default if options.record or options.midi else random.randrange(1, 10_000)
     options.composer = find_composer(options.composer)
+    if options.primer:
+        options.primer = _existing(options.primer)
     options.files = {
         kind: Path(os.path.realpath(file)) for kind in LONGEST if (file := getattr(options, kind))
     }
     _check_files(options)
     return options
+
+
+def _existing(file: Path) -> Path:
+    """The absolute path of a file that is to be read; whether it is a MIDI file, the composer says.
+
+    Raises:
+        NeuralMIDIError: there is none.
+    """
+    if not file.is_file():
+        raise NeuralMIDIError(str(file), "there is no such file", "choose another MIDI file")
+    return file.resolve()
 
 
 def _check_files(options: argparse.Namespace) -> None:
@@ -106,10 +129,11 @@ def _check_files(options: argparse.Namespace) -> None:
     for kind, file in options.files.items():
         with _draft(file):
             pass
-        if _seconds(options) > LONGEST[kind]:
+        seconds = _seconds(options, _beats_per_bar(MODELS / options.composer))
+        if seconds > LONGEST[kind]:
             raise NeuralMIDIError(
                 f"--{kind}",
-                f"{_seconds(options):.0f} s of music is too long, {LONGEST[kind]:.0f} s is the most",
+                f"{seconds:.0f} s of music is too long, {LONGEST[kind]:.0f} s is the most",
                 "take fewer --bars or a faster --tempo",
             )
 
@@ -132,24 +156,42 @@ def _draft(file: Path) -> Iterator[Path]:
         yield Path(name) / file.name
 
 
-def _seconds(options: argparse.Namespace) -> float:
+def _seconds(options: argparse.Namespace, beats_per_bar: float) -> float:
     """How long the music lasts."""
     bars, tempo = options.bars or BARS.default, options.tempo or TEMPO.default
-    return float(bars * STEPS_PER_BAR / STEPS_PER_BEAT * 60 / tempo)
+    return float(bars * beats_per_bar * 60 / tempo)
+
+
+def _beats_per_bar(folder: Path) -> float:
+    """What the first words of a model say of its bars, if it can be read: if not, Pd will say why."""
+    with suppress(AttributeError, LookupError, TypeError, ZeroDivisionError):
+        known = _description(folder)
+        if "tokenizer" not in known:  # it plays another's file, next door
+            known = _description(folder.parent / known["weights"]["of"])
+        bars = re.findall(r"bar (\d+)/(\d+)", " ".join(known["tokenizer"]["beginning"]))
+        return 4 * int(bars[-1][0]) / int(bars[-1][1])
+    return BEATS_PER_BAR
+
+
+def _description(folder: Path) -> dict[str, Any]:
+    with suppress(OSError, ValueError, TypeError):
+        return dict(json.loads((folder / "model.json").read_text(encoding="utf-8")))
+    return {}
 
 
 def composers() -> list[str]:
     """The names of the composers that are here."""
-    return sorted(description.parent.name for description in MODELS.glob("*/model.json"))
+    folders = (file.parent for file in MODELS.glob("*/model.json"))
+    return sorted(folder.name for folder in folders if not _description(folder).get("benchmark"))
 
 
 def find_composer(name: str) -> str:
-    """What the patch is to be told for ``name``, which is one of `composers` or the folder of another.
+    """What the patch is to be told for ``name``: that of a model that is here, or the folder of another.
 
     Raises:
         NeuralMIDIError: there is none.
     """
-    if name in composers():
+    if MODELS / name / "model.json" in MODELS.glob("*/model.json"):
         return name
     if (Path(name) / "model.json").is_file():
         return os.path.abspath(name)
@@ -202,11 +244,15 @@ def opening(options: argparse.Namespace) -> list[str]:
     """What the patch is told before it begins: settings hold from the first step on, without a glide."""
     given = [control for control in SETTINGS if getattr(options, control.name) is not None]
     smooth = CONTROLS["smooth"]
+    words = [] if options.blend is None else [" ".join(["blend", *map(escaped, options.blend.split())])]
+    primer = [f"primer {escaped(options.primer)}"] if options.primer else []
     return [
         f"composer {escaped(options.composer)}",
         f"seed {options.seed:.0f}",
         f"{smooth.name} 0",
         *(f"{control.name} {getattr(options, control.name):g}" for control in given),
+        *words,
+        *primer,
         f"{smooth.name} {smooth.default:g}",
     ]
 
@@ -219,6 +265,12 @@ def complaint(lines: Sequence[str]) -> str | None:
         if TROUBLE.match(line):
             return line.removeprefix("error: ")
     return None
+
+
+def _failed(doing: str, why: str) -> NeuralMIDIError:
+    """What Pd has said, with its own remedy if it has one."""
+    reason, _, remedy = why.partition(" / ")
+    return NeuralMIDIError(doing, reason, remedy or DOCTOR)
 
 
 def render(options: argparse.Namespace) -> None:
@@ -234,25 +286,27 @@ def render(options: argparse.Namespace) -> None:
         files = [f"{FILE_MESSAGES[kind]} {escaped(draft)}" for kind, draft in drafts.items()]
         words = spoken([*opening(options), f"bars {bars:.0f}", *files, "start"])
         flags = ["-batch", "-nrt", "-noprefs", "-noaudio", "-nomidi", "-r", "44100"]
-        with pd([*flags, *words, PATCHES / "render.pd"], _seconds(options) + PATIENCE) as process:
+        limit = _seconds(options, _beats_per_bar(MODELS / options.composer)) + PATIENCE
+        with pd([*flags, *words, PATCHES / "render.pd"], limit) as process:
             lines = [_watched(line.strip(), bars) for line in process.stderr or ()]
         if sys.stderr.isatty():
             tell("\r\033[K")
         why = complaint(lines)
         if why or process.returncode or not all(draft.is_file() for draft in drafts.values()):
-            raise NeuralMIDIError("rendering", why or " ".join(lines[-1:]) or "Pd died", DOCTOR)
+            raise _failed("rendering", why or " ".join(lines[-1:]) or "Pd died")
         for kind, draft in drafts.items():
             draft.replace(options.files[kind])
     took = time.monotonic() - begin
     for kind, file in options.files.items():
         print(f"{file}: {_sound(file) if kind == 'record' else _notes(lines)}")
-    print(f"{bars:.0f} bar{'s' if bars > 1 else ''}, {_seconds(options):.1f} s of music, in {took:.1f} s")
+    seconds = _seconds(options, _told_beats(lines))
+    print(f"{bars:.0f} bar{'s' if bars > 1 else ''}, {seconds:.1f} s of music, in {took:.1f} s")
 
 
 def _watched(line: str, bars: float) -> str:
     """Show how far it is, if somebody looks."""
     if sys.stderr.isatty() and (step := re.match(r"step: (\d+)", line)):
-        print(f"\rbar {int(step[1]) // STEPS_PER_BAR + 1} of {bars:.0f}", end="", file=sys.stderr, flush=True)
+        print(f"\rbar {step[1]} of {bars:.0f}", end="", file=sys.stderr, flush=True)
     return line
 
 
@@ -275,6 +329,12 @@ def _peak(samples: bytes, size: int) -> float:
 def _notes(lines: Iterable[str]) -> str:
     """How many notes [recorder] says that it wrote: ``recorder: wrote FILE N``."""
     return f"{next(line.split()[-1] for line in lines if line.startswith('recorder: wrote '))} notes"
+
+
+def _told_beats(lines: Iterable[str]) -> float:
+    """How many beats a bar has by what [composer] says: ``composer: grid STEPS_PER_BEAT STEPS_PER_BAR``."""
+    *_, grid = (line.split()[-2:] for line in lines if line.startswith("composer: grid "))
+    return float(grid[1]) / float(grid[0])
 
 
 def play(options: argparse.Namespace, window: bool) -> None:
@@ -308,20 +368,18 @@ def _show(lines: Iterable[str]) -> None:
     before = ""
     begun = False
     for line in map(str.strip, lines):
-        if step := re.match(r"step: (\d+)(.*)", line):
+        if line.startswith("step: "):
             begun = True
-            print(_listed(int(step[1]), [int(pitch) for pitch in step[2].split()]), flush=True)
+            print(_listed(*map(int, line.split()[1:])), flush=True)
         elif why := complaint([before, line]):
             if not begun:
-                raise NeuralMIDIError("playing", why, DOCTOR)
+                raise _failed("playing", why)
             tell(line)
         before = line
 
 
-def _listed(step: int, pitches: Sequence[int]) -> str:
-    bar, rest = divmod(step, STEPS_PER_BAR)
-    beat, part = divmod(rest, STEPS_PER_BEAT)
-    place = f"{bar + 1}.{beat + 1}.{part + 1}"
+def _listed(bar: int, beat: int, step: int, *pitches: int) -> str:
+    place = f"{bar}.{beat}.{step}"
     return f"{place:>8}  {' '.join(f'{note_name(pitch):<3}' for pitch in pitches)}".rstrip()
 
 

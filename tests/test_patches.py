@@ -28,11 +28,12 @@ WITH_PLUGINS = ("-path", str(HELPERS / "plugin"))
 
 @pytest.fixture
 def models(tmp_path: Path) -> tuple[str, ...]:
-    """Flags with which Pd finds the names that the patches use, and a small quick model behind each."""
-    for name in ("bach", "joplin"):
-        shutil.copytree(DATA / "tiny", tmp_path / "models" / name)
-    several = Path(shutil.copytree(DATA / "tiny_blend", tmp_path / "models" / "all")) / "model.json"
-    several.write_text(several.read_text().replace('"low"', '"bach"').replace('"high"', '"chopin"'))
+    """Flags with which Pd finds the names that the patches use, and a small quick model behind each.
+
+    ``bach`` has 4 steps a beat, ``joplin`` 12, and ``all`` knows several to blend.
+    """
+    for name, model in (("bach", "tiny"), ("joplin", "tiny_poly"), ("all", "composers/all")):
+        shutil.copytree(DATA / model, tmp_path / "models" / name)
     return ("-path", str(tmp_path / "models"))
 
 
@@ -222,44 +223,116 @@ def test_the_instrument_plays_from_outside_and_quits_by_itself(
     assert not done.errors
 
 
-def test_headless_prints_what_it_plays(tmp_path: Path, models: tuple[str, ...]) -> None:
-    sends = neuralmidi("composer bach", "bars 2", "play 1")
+@pytest.mark.parametrize(("name", "steps_per_beat"), [("bach", 4), ("joplin", 12)])
+def test_headless_prints_where_notes_begin_and_quits_at_the_end_of_a_bar(
+    name: str, steps_per_beat: int, tmp_path: Path, models: tuple[str, ...]
+) -> None:
+    sends = neuralmidi(f"composer {name}", "bars 2", "play 1")
     done = run(PATCHES / "headless.pd", tmp_path, *models, sends=sends)
     assert not done.errors
-    steps = [line.split() for line in re.findall(r"^step: (.*)$", done.output, re.MULTILINE)]
-    assert steps
-    assert all(len(step) > 1 for step in steps)
-    numbers = [int(step[0]) for step in steps]
-    assert numbers == sorted(set(numbers))
-    assert numbers[-1] < 32
+    steps = [list(map(int, line.split())) for line in re.findall(r"^step: (.*)$", done.output, re.MULTILINE)]
+    assert all(len(step) > 3 for step in steps)
+    places = [(bar, beat, step) for bar, beat, step, *_ in steps]
+    assert places == sorted(set(places))
+    assert {bar for bar, _, _ in places} == {1, 2}
+    assert {beat for _, beat, _ in places} == {1, 2, 3, 4}
+    assert max(step for _, _, step in places) in range(steps_per_beat // 2 + 1, steps_per_beat + 1)
 
 
-def test_a_render_is_complete_and_repeatable(tmp_path: Path, models: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("name", ["bach", "joplin"])
+def test_a_render_is_complete_and_repeatable(name: str, tmp_path: Path, models: tuple[str, ...]) -> None:
     results = []
     for take in ("a", "b"):
         wav, midi = tmp_path / f"a take {take}.wav", tmp_path / f"a take {take}.mid"
         files = (f"wav {escaped(wav)}", f"midi {escaped(midi)}")
-        sends = neuralmidi("composer bach", "tempo 240", "seed 1", "bars 3", *files, "start")
+        sends = neuralmidi(f"composer {name}", "tempo 240", "seed 1", "bars 3", *files, "start")
         done = run(PATCHES / "render.pd", tmp_path, *models, sends=sends)
         assert (done.returncode, done.errors) == (0, [])
         assert done.output.rstrip().endswith("render: done")
         results.append((wav.read_bytes(), midi.read_bytes()))
     assert results[0] == results[1]
     sound = read_wav(wav)
-    assert len(sound) / RATE == pytest.approx(3 * 16 * 15 / 240 + 2, abs=0.001)
+    assert len(sound) / RATE == pytest.approx(3 * 4 * 60 / 240 + 2, abs=0.001)
     assert 0.1 < peak(sound) < 1
     assert peak(sound, 4.95) < 1e-3
     assert mido.MidiFile(midi).length <= 3 + 1e-3
 
 
 @pytest.mark.parametrize(
-    "wrong", ["composer nobody", "temperature 99", "wav /no/such/folder/a.wav", "midi /no/such/folder/a.mid"]
+    "wrong",
+    [
+        "composer nobody",
+        "temperature 99",
+        "blend bach",
+        "primer nothing.mid",
+        "wav /no/such/folder/a.wav",
+        "midi /no/such/folder/a.mid",
+    ],
 )
 def test_a_render_that_cannot_be_done_fails(wrong: str, tmp_path: Path, models: tuple[str, ...]) -> None:
     sends = neuralmidi("composer bach", "bars 1", wrong, "start")
     done = run(PATCHES / "render.pd", tmp_path, *models, sends=sends)
     assert done.returncode == 1
     assert done.output.rstrip().endswith("render: failed")
+
+
+def test_a_render_has_bars_of_the_metre_that_it_goes_on_in(tmp_path: Path, models: tuple[str, ...]) -> None:
+    wav = tmp_path / "waltz.wav"
+    primer = f"primer {escaped(DATA / 'waltz.mid')}"
+    sends = neuralmidi("composer joplin", primer, "tempo 240", "bars 4", f"wav {escaped(wav)}", "start")
+    assert run(PATCHES / "render.pd", tmp_path, *models, sends=sends).returncode == 0
+    assert len(read_wav(wav)) / RATE == pytest.approx(4 * 3 * 60 / 240 + 2, abs=0.001)
+
+
+# --- bars
+
+
+def test_bars_follow_the_grid_and_go_on_from_the_same_beat(tmp_path: Path) -> None:
+    patch = Patch()
+    bars = patch.obj("bars")
+    patch.log(bars, 0, "place")
+    steps = [f"step {n} 60" for n in range(18)]
+    patch.at(0, ", ".join([*steps, "grid 12 48", "vel 60 64 1", "step 18", "step 19"]), bars)
+    patch.at(1, ", ".join(["grid 12 36", "step 20", "grid 4 16", "step 21", "step 0", "step 1"]), bars)
+    patch.quit_at(10)
+    places = [tuple(map(int, atoms)) for _, atoms in run(patch, tmp_path).logged("place")]
+    assert places == [
+        *((n // 16, n % 16, 4, 16) for n in range(18)),
+        *((1, 6, 12, 48), (1, 7, 12, 48)),  # beat 4 1/2 of the piece, at which 54 twelfths have gone by
+        *((1, 20, 12, 36), (1, 3, 4, 16)),  # 56 of them, and then 57
+        *((0, 0, 4, 16), (0, 1, 4, 16)),
+    ]
+
+
+def test_bars_of_two_grids_lie_where_the_composers_do(tmp_path: Path, models: tuple[str, ...]) -> None:
+    patch = Patch()
+    composer, bars = patch.obj("composer bach"), patch.obj("bars")
+    patch.log(bars, 0, "place")
+    patch.connect((composer, 1, bars, 0), (composer, 2, bars, 0))
+    patch.at(0, "play 1", composer)
+    patch.at(1200, "composer joplin", composer)
+    patch.quit_at(4000)
+    beat = RATE / 2
+    for sample, atoms in run(patch, tmp_path, *models).logged("place"):
+        bar, step, per_beat, per_bar = map(int, atoms)
+        assert (bar * per_bar + step) / per_beat == pytest.approx(sample / beat, abs=0.01)
+    assert (per_beat, per_bar, bar) == (12, 48, 1)
+
+
+# --- between composers
+
+
+def test_between_composers_it_begins_in_the_middle_of_four(tmp_path: Path, models: tuple[str, ...]) -> None:
+    between = (PATCHES / "05.between-composers.pd").read_text()
+    assert between.count("s \\$0-told") == 1
+    (tmp_path / "between.pd").write_text(between.replace("s \\$0-told", "print told"))
+    patch = Patch()
+    patch.obj("between")
+    patch.quit_at(1000)
+    done = run(patch, tmp_path, *models)
+    assert not done.errors
+    told = re.findall(r"^told: list (.*)$", done.output, re.MULTILINE)
+    assert told == ["bach 0.25 mozart 0.25 chopin 0.25 joplin 0.25"]
 
 
 # --- help

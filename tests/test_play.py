@@ -90,21 +90,39 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tmp_path: Path)
         assert one == two != three
 
 
-def test_pd_plays_the_notes_that_the_composer_composes_without_pd(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("model", "more"),
+    [
+        ("tiny", []),
+        ("tiny_poly", ["--primer", "waltz.mid"]),
+        ("composers/all", ["--blend", "mozart 3 joplin", "--primer", "round_in_two_voices.mid"]),
+    ],
+)
+def test_pd_plays_the_notes_that_the_composer_composes_without_pd(
+    model: str, more: Sequence[str], tmp_path: Path
+) -> None:
     settings = ["--bars", "4", "--seed", "3", "--temperature", "0.7", "--density", "0.5"]
+    settings += [str(DATA / word) if word.endswith(".mid") else word for word in more]
     in_pd, without = tmp_path / "in_pd.mid", tmp_path / "without.mid"
-    assert play(*COMPOSER, *settings, "--midi", in_pd).returncode == 0
-    alone = [sys.executable, "-m", "neuralmidi", str(DATA / "tiny"), *settings, "--midi", str(without)]
+    assert play("--composer", DATA / model, *settings, "--midi", in_pd).returncode == 0
+    alone = [sys.executable, "-m", "neuralmidi", str(DATA / model), *settings, "--midi", str(without)]
     subprocess.run(alone, check=True, capture_output=True)
-    assert onsets(in_pd) == onsets(without)
+    assert onsets(in_pd) == onsets(without) != []
 
 
-def test_without_display_and_sound_card_the_notes_are_printed() -> None:
-    run = play(*COMPOSER, "--bars", "1", "--tempo", "480", "--seed", "1")
+def test_it_says_how_long_bars_of_the_primers_metre_are(tmp_path: Path) -> None:
+    waltz = ("--composer", DATA / "tiny_poly", "--primer", DATA / "waltz.mid")
+    run = play(*waltz, "--bars", "4", "--midi", "waltz.mid", folder=tmp_path)
+    assert "4 bars, 6.0 s of music" in run.stdout, run.stderr
+
+
+@pytest.mark.parametrize(("model", "steps"), [("tiny", "[1-4]"), ("tiny_poly", r"([1-9]|1[012])")])
+def test_without_display_and_sound_card_the_notes_are_printed(model: str, steps: str) -> None:
+    run = play("--composer", DATA / model, "--bars", "1", "--tempo", "480", "--seed", "1")
     assert run.returncode == 0, run.stderr
     lines = run.stdout.splitlines()
     assert lines
-    assert all(re.fullmatch(r" +1\.[1-4]\.[1-4]( +[A-G]#?\d)+", line) for line in lines), run.stdout
+    assert all(re.fullmatch(rf" +1\.[1-4]\.{steps}( +[A-G]#?\d)+", line) for line in lines), run.stdout
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -138,6 +156,7 @@ def test_a_pd_that_dies_is_reported() -> None:
         ([*COMPOSER, "--bars", "0"], "bars: 0 is outside 1 to"),
         ([*COMPOSER, "--bars", "two"], "bars: two is not a number"),
         ([*COMPOSER, "--tempo", "nan"], "tempo: nan is outside"),
+        ([*COMPOSER, "--primer", "song.mid"], "song.mid: there is no such file"),
         ([*COMPOSER, "--record", "/nowhere/a.wav"], "/nowhere/a.wav: it cannot be written"),
         ([*COMPOSER, "--midi", "/dev/null"], "/dev/null: it is not a file"),
         ([*COMPOSER, "--record", "a.wav", "--bars", "10000"], "--record: 20000 s of music is too long"),
@@ -151,6 +170,27 @@ def test_a_mistake_is_one_line_and_status_2(arguments: Sequence[str], says: str,
     assert run.stdout == ""
     assert run.stderr.count("\n") == 1
     assert says in run.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (
+            ["--blend", "mozart 1 nobody 2"],
+            "nobody is not a composer that this model knows / choose among bach",
+        ),
+        (["--blend", "mozart much"], "much is not a composer that this model knows / choose among bach"),
+        (["--primer", str(DATA / "tiny" / "model.json")], "it is no MIDI file"),
+    ],
+)
+def test_what_a_composer_cannot_do_is_its_reason_and_no_file(
+    arguments: Sequence[str], says: str, tmp_path: Path
+) -> None:
+    run = play("--composer", DATA / "composers" / "all", *arguments, "--midi", "a.mid", folder=tmp_path)
+    assert run.returncode == 1
+    assert says in run.stderr
+    assert run.stderr.count(" / ") == 1
     assert not list(tmp_path.iterdir())
 
 

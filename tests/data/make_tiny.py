@@ -9,6 +9,7 @@ out. There is one of each kind that a model may be of:
   logits.
 - ``tiny_cache``: the same ring; its memory is a cache of eight slots, and each slot counts differently.
 - ``tiny_blend``: chords again, and a condition: how much it walks the ring ``low``, how much ``high``.
+- ``composers/all``: the same with four rings, named as the patches want to blend them.
 - ``tiny_poly``: events, twelve steps to a beat. It knows which notes are down, and forbids what cannot be.
 
 Needs the training extra.
@@ -34,6 +35,12 @@ FADING = 0.05
 
 CACHE_SLOTS = 8
 BLEND = {"low": RINGS["tiny"][:-1], "high": RINGS["tiny2"]}
+FOUR = {
+    "bach": RINGS["tiny"][:-1],
+    "mozart": RINGS["tiny2"],
+    "chopin": RINGS["tiny"][-2::-1],
+    "joplin": RINGS["tiny2"][::-1],
+}
 
 PITCHES = range(21, 109)
 LONGEST_WAIT = 24
@@ -102,11 +109,11 @@ def tiny_cache() -> Made:
     return _convert(module, step, states), _describe("tiny_cache", vocabulary, states)
 
 
-def tiny_blend() -> Made:
+def tiny_blend(name: str = "tiny_blend", rings: Mapping[str, Sequence[str]] = BLEND) -> Made:
     """Return the model with a condition. With none of its names it hardly knows where to go."""
-    vocabulary = _chord_words([word for ring in BLEND.values() for word in ring])
+    vocabulary = _chord_words(list(dict.fromkeys(word for ring in rings.values() for word in ring)))
     module = tf.Module()
-    module.walks = tf.Variable(np.stack([_walk(ring, vocabulary) for ring in BLEND.values()]))
+    module.walks = tf.Variable(np.stack([_walk(ring, vocabulary) for ring in rings.values()]))
 
     def step(token: tf.Tensor, condition: tf.Tensor, state_memory: tf.Tensor) -> dict[str, tf.Tensor]:
         memory = FADING * state_memory + tf.one_hot(token, len(vocabulary))
@@ -114,8 +121,8 @@ def tiny_blend() -> Made:
         return {LOGITS: tf.matmul(memory, walk), "state_memory": memory}
 
     states = [_state("state_memory", len(vocabulary))]
-    tflite = _convert(module, step, states, {CONDITION: tf.TensorSpec([1, len(BLEND)], tf.float32)})
-    return tflite, _describe("tiny_blend", vocabulary, states, condition={"names": list(BLEND)})
+    tflite = _convert(module, step, states, {CONDITION: tf.TensorSpec([1, len(rings)], tf.float32)})
+    return tflite, _describe(name, vocabulary, states, condition={"names": list(rings)})
 
 
 def tiny_poly() -> Made:
@@ -269,6 +276,7 @@ if __name__ == "__main__":
         bundle.write(here / each, *tiny(each))
     for make in (tiny_cache, tiny_blend, tiny_poly):
         bundle.write(here / make.__name__, *make())
+    bundle.write(here / "composers" / "all", *tiny_blend("all", FOUR))
     (here / "broken").mkdir(exist_ok=True)
     for broken in (not_finite, window, flex):
         (here / "broken" / f"{broken.__name__}.tflite").write_bytes(broken())
