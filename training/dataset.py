@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 import numpy as np
 import pretty_midi
+from neuralmidi.errors import NeuralMIDIError
 from neuralmidi.notes import Metre
 from numpy.typing import NDArray
 
@@ -130,15 +131,19 @@ def read_splits(path: Path) -> dict[Path, Split]:
     """Return the split of each file of a split.csv (columns file, split; paths relative to the csv).
 
     Raises:
-        ValueError: a column is missing, or a split is none of train, valid, test.
+        NeuralMIDIError: it is not there, a column is missing, or a split is none of train, valid, test.
     """
+    if not path.is_file():
+        raise NeuralMIDIError(
+            str(path), "no such file", "name the csv that splits the files, or leave it out"
+        )
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     try:
         return {(path.parent / row["file"]).resolve(): SPLITS[row["split"]] for row in rows}
     except KeyError as error:
-        wanted = "columns file and split, split being train, valid or test"
-        raise ValueError(f"{path}: {error} found; it needs {wanted}") from error
+        wanted = "give it columns file and split, split being train, valid or test"
+        raise NeuralMIDIError(str(path), f"what is {error}?", wanted) from error
 
 
 def own_splits(files: Iterable[Path]) -> dict[Path, Split]:

@@ -12,6 +12,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import keras
@@ -64,7 +65,23 @@ def rehearsals(concert: Concert, epoch: int) -> Iterator[tuple[Any, ...]]:
             yield arguments(concert.batch(number, index))
 
 
-Feed = Callable[[Concert, int], Any]
+@dataclass(frozen=True)
+class Team:
+    """Who trains a model together, see `training.strategy`; by default this process, alone.
+
+    Attributes:
+        scope: in which the network must be made and trained.
+        feed: what gives Keras its batches, from an epoch on.
+        chief: whether this process writes and speaks; of several only the first does.
+        meet: waits until all of them are here.
+        adapt: makes a compiled network fit for it.
+    """
+
+    scope: Callable[[], AbstractContextManager[Any]] = nullcontext
+    feed: Callable[[Concert, int], Any] = rehearsals
+    chief: bool = True
+    meet: Callable[[], object] = lambda: None
+    adapt: Callable[[keras.Model], object] = lambda model: None
 
 
 def arguments(batch: Batch) -> tuple[dict[str, Any], Any, Any]:
@@ -81,10 +98,7 @@ def fit(
     valid: Batch,
     run: Path,
     facts: Mapping[str, Any] | None = None,
-    *,
-    scope: Callable[[], AbstractContextManager[Any]] = nullcontext,
-    feed: Feed = rehearsals,
-    chief: bool = True,
+    team: Team | None = None,
     report: Report = print,
 ) -> Fitted:
     """Train until the validation score stops getting better; the best weights are then in ``run / BEST``.
@@ -96,9 +110,7 @@ def fit(
         run: the folder that holds all that is needed to go on after an interruption. A run with other
             settings or facts that lies there is moved aside; a finished one is taken as it is.
         facts: what besides the settings decides what comes out: the music, the vocabulary, the base.
-        scope: in which the network must be made and trained, see `training.strategy`.
-        feed: what gives Keras its batches, from an epoch on.
-        chief: whether this process writes; of several that train one model only the first does.
+        team: who trains it; None: this process, alone.
         report: takes a line per event.
 
     Raises:
@@ -106,14 +118,17 @@ def fit(
         NeuralMIDIError: another process is at this run.
     """
     settings = concert.settings
-    with _alone(run) if chief else nullcontext():
-        if chief:
+    team = team or Team()
+    with _alone(run) if team.chief else nullcontext():
+        if team.chief:
             _prepare(run, {"settings": asdict(settings), **(facts or {})}, report)
+        team.meet()  # the others must not see what the first has not prepared yet
         if _finished(read_history(run), settings):
             report(f"{run}: already trained; remove it to train again")
         else:
-            with scope(), _policy(precision()):
-                _fit(build(), concert, valid, run, feed, chief, report)
+            with team.scope(), _policy(precision()):
+                _fit(build(), concert, valid, run, team, report)
+        team.meet()
     history = read_history(run)
     scores = [float(row["val_loss"]) for row in history]
     minutes = sum(float(row["seconds"]) for row in history) / 60
@@ -196,9 +211,7 @@ def _finished(history: list[dict[str, str]], settings: Settings) -> bool:
     )
 
 
-def _fit(
-    model: keras.Model, concert: Concert, valid: Batch, run: Path, feed: Feed, chief: bool, report: Report
-) -> None:
+def _fit(model: keras.Model, concert: Concert, valid: Batch, run: Path, team: Team, report: Report) -> None:
     settings = concert.settings
     cosine = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=settings.learning_rate / 20,
@@ -218,22 +231,23 @@ def _fit(
     # The weights of a batch sum to its size: so the mean over all is the mean over what counts.
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum_over_batch_size")
     model.compile(optimizer=optimizer, loss=loss)
+    team.adapt(model)
     optimizer.build(model.trainable_variables)
     begun = 0
     if (run / LATEST).exists():
         model.load_weights(run / LATEST)
         begun = int(optimizer.iterations) // concert.batches
-    keeper = Keeper(run, begun, concert, chief, report)
+    keeper = Keeper(run, begun, concert, team.chief, report)
     inputs, targets, weights = arguments(valid)
     model.fit(
-        feed(concert, begun),
+        team.feed(concert, begun),
         initial_epoch=begun,
         epochs=settings.epochs,
         steps_per_epoch=concert.batches,
         validation_data=(inputs, targets, weights),
         validation_batch_size=VALID_BATCH,
         # The keeper comes first: it keeps the averaged weights before they are swapped back.
-        callbacks=[keeper, keras.callbacks.SwapEMAWeights(), *(_board(run, report) if chief else [])],
+        callbacks=[keeper, keras.callbacks.SwapEMAWeights(), *(_board(run, report) if team.chief else [])],
         shuffle=False,  # a concert is random as it is; another shuffle would differ after an interruption
         verbose=0,
     )
@@ -301,7 +315,7 @@ class Keeper(keras.callbacks.Callback):
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
         """Keep the averaged weights if they are the best so far."""
         best = min((float(row["val_loss"]) for row in self.history), default=np.inf)
-        if self.chief and (logs or {})["loss"] < best:
+        if (logs or {})["loss"] < best:
             self._save(BEST)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -321,9 +335,9 @@ class Keeper(keras.callbacks.Callback):
             return
         if _finished(self.history, self.settings):
             self.model.stop_training = True
+        self._save(LATEST)
         if not self.chief:
             return
-        self._save(LATEST)
         self._write_history()
         pace = self.concert.batches * self.settings.batch * self.settings.seq_len / seconds
         scores = f"train {logs['loss']:.4f}, valid {logs['val_loss']:.4f} nats per token"
@@ -339,10 +353,15 @@ class Keeper(keras.callbacks.Callback):
         return pace * (self.settings.epochs - self.epoch - done)
 
     def _save(self, name: str) -> None:
-        """Write the weights so that an interruption leaves the old file or the new one."""
-        part = self.run / f"part.{name}"
-        self.model.save_weights(part)
-        part.replace(self.run / name)
+        """Write the weights so that an interruption leaves the old file or the new one.
+
+        Of several processes all read them, which takes them all, and only the first writes them.
+        """
+        with TemporaryDirectory(dir=self.run if self.chief else None, prefix="part.") as folder:
+            part = Path(folder) / name
+            self.model.save_weights(part)
+            if self.chief:
+                part.replace(self.run / name)
 
     def _write_history(self) -> None:
         part = self.run / f"part.{HISTORY}"

@@ -12,12 +12,11 @@ from training import preflight, prepare
 from training.base import Base
 from training.concert import Concert, windows
 from training.dataset import Source
-from training.fit import BEST, DivergedError, fit
+from training.fit import BEST, DivergedError, Team, fit
 from training.model import build
 from training.network import Network
 from training.prepare import Music
 from training.settings import Settings
-from training.strategy import Team
 from training.table import Row
 
 KERAS: Final = "model.keras"
@@ -88,9 +87,7 @@ class Job:
                 windows(valid, music.representation, len(music.composers)),
                 run,
                 facts,
-                scope=team.scope,
-                feed=team.feed,
-                chief=team.chief,
+                team,
             )
         except DivergedError as error:
             print(f"{self.name}: not trained, {error}")

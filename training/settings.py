@@ -1,8 +1,10 @@
 """Everything that decides what a training run gives, with the reason for each default."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
+
+from neuralmidi.errors import NeuralMIDIError
 
 
 @dataclass(frozen=True)
@@ -94,20 +96,6 @@ SMOKE: Final[Mapping[str, Any]] = {
 """A network that learns hardly anything, fast."""
 
 
-def settings_from(given: Mapping[str, Any], *, smoke: bool = False) -> Settings:
-    """Return the settings of a run.
-
-    Args:
-        given: what the user asked for by name; None: the usual.
-        smoke: a run that only shows that all is in place.
-    """
-    asked = {name: value for name, value in given.items() if value is not None}
-    usual = USUAL[asked.get("tokenizer", Settings.tokenizer)]
-    return replace(Settings(), **{**usual, **(SMOKE if smoke else {}), **asked})
-
-
-NAMES: Final = tuple(each.name for each in fields(Settings))
-
 FINE: Final[Mapping[str, Any]] = {
     "learning_rate": 4e-4,
     "warmup": 20,
@@ -116,3 +104,55 @@ FINE: Final[Mapping[str, Any]] = {
     "average": 0.99,
 }
 """What a model that begins with what another knows has other than the usual: it must not forget it."""
+
+CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
+    "tokenizer": ("poly", "chords"),
+    "architecture": ("lstm", "gru", "attention"),
+}
+"""What the settings that are words may be."""
+
+LEGAL: Final[Mapping[str, tuple[float, float]]] = {
+    "steps_per_beat": (1, 96),
+    "longest_wait": (1, 960),
+    "vocabulary": (3, 65_536),
+    "units": (1, 4096),
+    "layers": (1, 24),
+    "width": (1, 4096),
+    "slots": (1, 4096),
+    "dropout": (0, 0.9),
+    "seq_len": (1, 16_384),
+    "batch": (1, 4096),
+    "epochs": (1, 10_000),
+    "passes": (0.001, 1000),
+    "learning_rate": (0, 1),
+    "warmup": (0, 1_000_000),
+    "weight_decay": (0, 1),
+    "average": (0, 0.99999),
+    "patience": (1, 10_000),
+    "balance": (0, 1),
+    "nobody": (0, 1),
+    "segue": (0, 1),
+    "least_notes": (0, 1_000_000_000),
+    "seed": (0, (1 << 31) - 1),
+}
+"""The range of each that is a number."""
+
+
+def settings_from(given: Mapping[str, Any], *, fine: bool = False, smoke: bool = False) -> Settings:
+    """Return the settings of a run.
+
+    Args:
+        given: what the user asked for by name; None: the usual.
+        fine: it begins with what another model knows.
+        smoke: it is only to show that all is in place.
+
+    Raises:
+        NeuralMIDIError: one is out of its range.
+    """
+    asked = {name: value for name, value in given.items() if value is not None}
+    for name, (low, high) in LEGAL.items():
+        if not low <= asked.get(name, low) <= high:
+            why = f"{asked[name]} is not from {low} to {high}"
+            raise NeuralMIDIError(f"--{name}", why, "see training/settings.py for what it means")
+    usual = USUAL[asked.get("tokenizer", Settings.tokenizer)]
+    return replace(Settings(), **{**usual, **(FINE if fine else {}), **(SMOKE if smoke else {}), **asked})

@@ -168,7 +168,8 @@ def _description(job: "Job", music: Music, network: Network, fitted: Fitted) -> 
     """Return model.json, but for what is only known when it plays."""
     tokenizer = music.representation.tokenizer
     settings = job.plan.settings
-    used = [source for source in music.sources if source.split != "test"]
+    learnt = {*music.corpus("train").names, *music.corpus("valid").names}
+    used = [source for source in music.sources if source.name in learnt]
     condition = {"condition": {"names": list(music.composers)}} if music.composers else {}
     return {
         "name": job.name,

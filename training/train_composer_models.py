@@ -31,7 +31,7 @@ from training import strategy  # noqa: E402
 from training.base import Base, read_base  # noqa: E402
 from training.dataset import Source, find, read_splits  # noqa: E402
 from training.job import Job, Plan  # noqa: E402
-from training.settings import FINE, Settings, settings_from  # noqa: E402
+from training.settings import CHOICES, Settings, settings_from  # noqa: E402
 from training.sources import read_table  # noqa: E402
 from training.table import print_table  # noqa: E402
 
@@ -45,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _parser().parse_args(arguments)
         jobs = _jobs(options)
         with strategy.workers(options.strategy, options.threads) as team:
+            if not team.chief:  # what it has to say, the first of them says
+                sys.stdout = open(os.devnull, "w")  # noqa: SIM115  until the process ends
             done = [job.run(team) for job in jobs]
     except NeuralMIDIError as error:
         print(f"train_composer_models: {error}", file=sys.stderr)
@@ -93,11 +95,10 @@ def _jobs(options: Any) -> list[Job]:
 
 def _settings(options: Any, base: Base | None) -> Settings:
     given = {each.name: getattr(options, each.name) for each in fields(Settings)}
-    usual = FINE if base else {}
-    settings = settings_from(
-        {**usual, **{name: value for name, value in given.items() if value is not None}}, smoke=options.smoke
-    )
-    return base.settings_for(settings) if base else settings
+    if not base:
+        return settings_from(given, smoke=options.smoke)
+    given["tokenizer"] = base.settings.tokenizer
+    return base.settings_for(settings_from(given, fine=True, smoke=options.smoke))
 
 
 def _few(sources: Sequence[Source]) -> list[Source]:
@@ -171,15 +172,9 @@ def _parser() -> Options:
         help="how to share the work (default: none)",
     )
     add("--threads", type=int, default=0, metavar="N", help="CPU threads (default: TensorFlow decides)")
-    usual = Settings()
     for each in fields(Settings):
-        default = getattr(usual, each.name)
-        add(
-            f"--{each.name}",
-            type=type(default),
-            metavar="X",
-            help=f"(usually {default}, see training/settings.py)",
-        )
+        hint = f"(usually {each.default}, see training/settings.py)"
+        add(f"--{each.name}", type=type(each.default), choices=CHOICES.get(each.name), metavar="X", help=hint)
     return parser
 
 

@@ -5,6 +5,7 @@ import keras
 import numpy as np
 import pytest
 from midi import song
+from neuralmidi.tokenizer import PolyTokenizer
 
 from training import shards
 from training.concert import CONTEXT, WINDOW, Batch, Concert, windows
@@ -12,7 +13,7 @@ from training.dataset import Piece
 from training.hands import Hands
 from training.settings import Settings, settings_from
 from training.shards import Corpus
-from training.tokens import Poly, Representation, representation
+from training.tokens import Representation, representation
 
 PIECES = [
     song(bars, seed, composer) for seed, (bars, composer) in enumerate([(60, "a"), (20, "a"), (9, "b")])
@@ -36,8 +37,9 @@ def same(one: Batch, other: Batch) -> bool:
 
 def illegal(batch: Batch, made: Representation) -> int:
     """Count the targets that count and yet cannot follow."""
-    assert isinstance(made, Poly)
-    hands = Hands([tuple(action) for action in made.tokenizer.actions], made.tokenizer.steps_per_beat)
+    tokenizer = made.tokenizer
+    assert isinstance(tokenizer, PolyTokenizer)
+    hands = Hands([(kind, value) for kind, value in tokenizer.actions], tokenizer.steps_per_beat)
     watch = keras.layers.RNN(hands, return_sequences=True)
     watch.build((None, None, 1))
     seen = keras.ops.convert_to_numpy(watch(batch.tokens[..., None].astype(np.float32)))

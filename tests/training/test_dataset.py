@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from midi import SCALE, midi_file
+from neuralmidi.errors import NeuralMIDIError
 from neuralmidi.notes import Metre
 
 from training import dataset
@@ -180,8 +181,10 @@ def test_a_split_file_decides(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["file,part\na.mid,train\n", "file,split\na.mid,training\n"])
 def test_a_split_file_that_is_none_says_what_it_needs(tmp_path: Path, text: str) -> None:
     (tmp_path / "split.csv").write_text(text)
-    with pytest.raises(ValueError, match="columns file and split"):
+    with pytest.raises(NeuralMIDIError, match="columns file and split"):
         read_splits(tmp_path / "split.csv")
+    with pytest.raises(NeuralMIDIError, match="no such file"):
+        read_splits(tmp_path / "none.csv")
 
 
 @pytest.mark.parametrize(("files", "held_out"), [(3, 1), (9, 1), (20, 2), (35, 3)])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from midi import SCALE, midi_file, piece, song
 
-from training.dataset import Piece, find
+from training.dataset import Piece, Split, find
 from training.preflight import OTHERS, Survey, pooled, report_on, survey
 from training.prepare import survey as survey_files
 
@@ -14,7 +14,7 @@ def music(pieces: int, notes: int, off: float = 0.0, loud: int = 0, valid: int =
     made = []
     for number in range(pieces + valid):
         columns = np.array([(beat + off, beat + 1, 60, loud) for beat in range(notes)], np.float64)
-        split = "train" if number < pieces else "valid"
+        split: Split = "train" if number < pieces else "valid"
         made.append(Piece(str(number), "nobody", split, columns, (), float(notes)))
     return made
 
