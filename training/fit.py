@@ -180,11 +180,12 @@ def _prepare(run: Path, hparams: Mapping[str, Any], report: Report) -> None:
         held.pop(MACHINE, None)
         # Of settings that it did not have, what it did is the default.
         held["settings"] = {**asdict(Settings()), **held["settings"]}
-        if held != wanted:
-            places = (run.with_name(f"{run.name}.{number}") for number in count(1))
-            aside = next(path for path in places if not path.exists())
-            run.rename(aside)
-            report(f"{run}: held a run with other settings, moved to {aside.name}")
+        if held == wanted:
+            return
+        places = (run.with_name(f"{run.name}.{number}") for number in count(1))
+        aside = next(path for path in places if not path.exists())
+        run.rename(aside)
+        report(f"{run}: held a run with other settings, moved to {aside.name}")
     run.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps({**wanted, MACHINE: _machine()}, indent=1))
 

@@ -124,9 +124,9 @@ def _lines(music: Music, split: Split) -> Iterator[tuple[str, int, Line]]:
 
 
 def _key(sources: Sequence[Source], spoken: Representation, composers: Sequence[str]) -> str:
-    """Return a name for what comes out of these files with this tokenizer."""
+    """Return a name for what comes out of these files with this tokenizer, on any machine."""
     files = [
-        (source.name, source.split, source.composer, (stat := source.path.stat()).st_size, stat.st_mtime_ns)
+        (source.name, source.split, source.composer, hashlib.sha256(source.path.read_bytes()).hexdigest())
         for source in sources
     ]
     tokenizer = spoken.tokenizer

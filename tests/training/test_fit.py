@@ -95,6 +95,15 @@ def test_a_setting_that_is_new_since_then_does_not_move_a_run(tmp_path: Path) ->
     assert studio.said[1:] == [f"{studio.run}: already trained; remove it to train again"]
 
 
+def test_a_run_tells_where_it_was_trained_not_where_it_was_looked_at(tmp_path: Path) -> None:
+    studio = Studio(tmp_path, settings_from({**SMALL, "epochs": 1}))
+    studio.fit()
+    hparams = json.loads((studio.run / HPARAMS).read_text())
+    (studio.run / HPARAMS).write_text(json.dumps({**hparams, "machine": "a GPU box"}))
+    studio.fit()
+    assert read_machine(studio.run) == "a GPU box"
+
+
 def test_a_run_that_another_process_is_at_is_left_alone(tmp_path: Path) -> None:
     studio = Studio(tmp_path)
     hold = (
