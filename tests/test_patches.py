@@ -1,5 +1,6 @@
 """The patches in the real Pd: they load, sound as they should, host plugins, render, and help."""
 
+import json
 import re
 import shutil
 import wave
@@ -333,6 +334,14 @@ def test_between_composers_it_begins_in_the_middle_of_four(tmp_path: Path, model
     assert not done.errors
     told = re.findall(r"^told: list (.*)$", done.output, re.MULTILINE)
     assert told == ["bach 0.25 mozart 0.25 chopin 0.25 joplin 0.25"]
+
+
+def test_between_composers_the_model_that_is_shipped_knows_who_stands_at_the_corners() -> None:
+    between = (PATCHES / "05.between-composers.pd").read_text()
+    corners = re.findall(r"obj \d+ \d+ symbol (\w+)", between)
+    known = json.loads((ROOT / "tflite_models" / "all" / "model.json").read_text())["condition"]["names"]
+    assert len(corners) == 4
+    assert set(corners) <= set(known)
 
 
 # --- help
