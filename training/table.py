@@ -1,9 +1,13 @@
-"""The table at the end: what each model achieved, and what it costs."""
+"""Tables of figures, for a terminal or as Markdown: what stands in their columns is data."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-COLUMNS: Final[Mapping[str, str]] = {
+Columns = Mapping[str, str]
+"""How the values of each column are written, by its name."""
+Row = Mapping[str, Any]
+
+COLUMNS: Final[Columns] = {
     "model": "{}",
     "nats/note": "{:.3f}",
     "chord 6-gram": "{:.3f}",
@@ -15,19 +19,36 @@ COLUMNS: Final[Mapping[str, str]] = {
     "epochs": "{}",
     "minutes": "{:.1f}",
 }
-"""What stands in a row, and how it is written."""
-
-Row = Mapping[str, Any]
+"""Of the table at the end of a training: what each model achieved, and what it costs."""
 
 
 def print_table(rows: Sequence[Row]) -> None:
     """Print a row per model; likelihoods are of the validation pieces, exact and in the same unit."""
-    if not rows:
-        return
-    cells = [[*COLUMNS]] + [
-        [form.format(row[name]) if name in row else "-" for name, form in COLUMNS.items()] for row in rows
+    if rows:
+        print("\nnats per note on the validation pieces: lower is better")
+        print("\n".join(lines(COLUMNS, rows)))
+
+
+def lines(columns: Columns, rows: Sequence[Row], *, markdown: bool = False) -> list[str]:
+    """Return the lines of a table; the first column is words, the others figures. ``-``: a row has none."""
+    cells = [[*columns]] + [
+        [form.format(row[name]) if name in row else "-" for name, form in columns.items()] for row in rows
     ]
+    if markdown:
+        rule = ["---", *("--:" for _ in cells[0][1:])]
+        return [f"| {' | '.join(row)} |" for row in (cells[0], rule, *cells[1:])]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    print("\nnats per note on the validation pieces: lower is better")
-    for row in cells:
-        print("  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)))
+    return [
+        "  ".join(
+            cell.rjust(width) if place else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in cells
+    ]
+
+
+def heading(facts: Mapping[str, str], *, markdown: bool = False) -> list[str]:
+    """Return what a table was measured on."""
+    if markdown:
+        return ["; ".join(f"{name} {fact}" for name, fact in facts.items()) + "."]
+    return [f"{name}: {fact}" for name, fact in facts.items()]

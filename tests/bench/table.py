@@ -60,11 +60,15 @@ def written(figure: float) -> str:
 
 def machine() -> dict[str, str]:
     """What the figures were measured on, and with."""
+    return {**computer(), "Pd": _pd()}
+
+
+def computer() -> dict[str, str]:
+    """The same where there is no Pd, as on a machine that trains."""
     return {
         "processor": f"{_processor()}, {len(os.sched_getaffinity(0))} cores in use of {os.cpu_count()}",
         "load average before": "{:.2f} {:.2f} {:.2f}".format(*os.getloadavg()),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "Pd": _pd(),
         "Python": platform.python_version(),
         "numpy": version("numpy"),
         "LiteRT": version("ai-edge-litert"),
