@@ -10,6 +10,7 @@ Sequences" (ICML 2012); Huang et al., "Counterpoint by Convolution" (ISMIR 2017)
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -19,14 +20,38 @@ from neuralmidi.errors import NeuralMIDIError
 from neuralmidi.grid import on_grid
 from neuralmidi.notes import PITCHES
 
-from training.dataset import SPLITS, Piece
+from training.dataset import SPLITS, Piece, Report, Source, Split
 
 FILES: Final[Mapping[int, str]] = {4: "jsb-chorales-16th.json", 1: "jsb-chorales-quarter.json"}
 """The file of each grid, by its steps per beat."""
 SHARED: Final = 16
 """Intervals in a row of one soprano that are also in another: too many for chance."""
 
+VOICES: Final = 4
+
 Chords = tuple[tuple[int, ...], ...]
+Setting = tuple[str, Split, Chords]
+"""A chorale's name, its split and what sounds in each step."""
+
+
+@dataclass(frozen=True)
+class Chorale(Source):
+    """One of the chorales of a file, or what has been made of it.
+
+    Attributes:
+        piece: its music.
+    """
+
+    piece: Piece = field(kw_only=True, repr=False, compare=False)
+
+    @property
+    def file(self) -> str:
+        """How model.json names the file that it is in."""
+        return f"{self.folder.name}/{self.path.name}"
+
+    def read(self, cache: Path | None, report: Report) -> Piece:
+        """Return its music."""
+        return self.piece
 
 
 def find(path: Path, steps_per_beat: int) -> Path | None:
@@ -56,11 +81,63 @@ def read(path: Path, steps_per_beat: int) -> list[Piece]:
     Raises:
         NeuralMIDIError: it is not such a file.
     """
+    return [piece(*setting, steps_per_beat) for setting in _load(path)]
+
+
+def sources(path: Path, steps_per_beat: int, *, phases: bool = False, voices: bool = False) -> list[Chorale]:
+    """Return all pieces of a file as what a model is trained on.
+
+    Args:
+        path: the file.
+        steps_per_beat: its grid.
+        phases: what the 16th grid has between the steps of a coarser one is further training pieces: the
+            harmony goes on there, and there are 229 chorales only.
+        voices: each training piece is there a second time without one of its voices, the lowest of the first
+            piece, the next of the second and so on: so a line is not known by heart from the others.
+
+    Raises:
+        NeuralMIDIError: it is not such a file, or there is none of a finer grid.
+    """
+    found = [(path, setting) for setting in _load(path)]
+    if phases:
+        finer = find(path.parent, max(FILES))
+        apart = max(FILES) // steps_per_beat
+        if finer is None or apart < 2:
+            why = f"steps of {steps_per_beat} to a beat are the finest there are"
+            raise NeuralMIDIError("--phases", why, "leave it out, or train on a coarser grid")
+        for name, split, chords in _load(finer):
+            found += [
+                (finer, (f"{name} from step {phase}", split, chords[phase::apart]))
+                for phase in range(1, apart)
+                if split == "train"
+            ]
+    if voices:
+        train = [(file, setting) for file, setting in found if setting[1] == "train"]
+        found += [(file, _without(setting, number % VOICES)) for number, (file, setting) in enumerate(train)]
+    return [
+        Chorale(file, setting[0], "bach", setting[1], file.parent, piece=piece(*setting, steps_per_beat))
+        for file, setting in found
+    ]
+
+
+def _without(setting: Setting, voice: int) -> Setting:
+    """Return a chorale without a voice, counted from below."""
+    name, split, chords = setting
+    fewer = tuple(chord[:voice] + chord[voice + 1 :] for chord in chords)
+    return f"{name} without voice {voice + 1}", split, fewer
+
+
+def _load(path: Path) -> list[Setting]:
+    """Return what is in a file.
+
+    Raises:
+        NeuralMIDIError: it is not such a file.
+    """
     try:
         parts = json.loads(path.read_bytes())
         return [
-            piece(f"{path.name} {split} {number}", split, _chords(steps), steps_per_beat)
-            for split in SPLITS
+            (f"{path.name} {split} {number}", split, _chords(steps))
+            for split in SPLITS.values()
             for number, steps in enumerate(parts.get(split, []))
         ]
     except OSError as error:
@@ -70,7 +147,7 @@ def read(path: Path, steps_per_beat: int) -> list[Piece]:
         raise NeuralMIDIError(str(path), why, "give the dataset's JSON, {split: [[[pitch]]]}") from error
 
 
-def piece(name: str, split: str, chords: Chords, steps_per_beat: int) -> Piece:
+def piece(name: str, split: Split, chords: Chords, steps_per_beat: int) -> Piece:
     """Return a piece whose notes last as long as their pitch goes on; velocity 0: nobody says how loud."""
     notes = []
     begun: dict[int, int] = {}
@@ -79,7 +156,7 @@ def piece(name: str, split: str, chords: Chords, steps_per_beat: int) -> Piece:
             notes.append((begun.pop(pitch) / steps_per_beat, slot / steps_per_beat, pitch, 0))
         begun |= dict.fromkeys((pitch for pitch in chord if pitch not in begun), slot)
     array = np.array(sorted(notes), np.float64).reshape(-1, 4)
-    return Piece(name, "bach", SPLITS[split], array, (), end=len(chords) / steps_per_beat)
+    return Piece(name, "bach", split, array, (), end=len(chords) / steps_per_beat)
 
 
 def clean(pieces: Iterable[Piece], train: Iterable[Piece]) -> frozenset[str]:

@@ -43,25 +43,6 @@ class UnusableFileError(Exception):
 
 
 @dataclass(frozen=True)
-class Source:
-    """One MIDI file that may be read.
-
-    Attributes:
-        path: where it is.
-        name: how reports call it: its path from the dataset's folder on.
-        folder: the dataset it belongs to.
-        composer: as `composer_name` has it.
-        split: train, valid or test.
-    """
-
-    path: Path
-    name: str
-    composer: str
-    split: Split
-    folder: Path = Path()
-
-
-@dataclass(frozen=True)
 class Piece:
     """The music of one source, not yet on any grid.
 
@@ -81,6 +62,42 @@ class Piece:
     notes: NDArray[np.float64]
     metres: tuple[Metre, ...]
     end: float
+
+
+@dataclass(frozen=True)
+class Source:
+    """One piece that may be read, here from a MIDI file of its own.
+
+    Attributes:
+        path: where it is.
+        name: how reports call it: its path from the dataset's folder on.
+        folder: the dataset it belongs to.
+        composer: as `composer_name` has it.
+        split: train, valid or test.
+    """
+
+    path: Path
+    name: str
+    composer: str
+    split: Split
+    folder: Path = Path()
+
+    @property
+    def file(self) -> str:
+        """How model.json names the file that it is in."""
+        return self.name
+
+    def read(self, cache: Path | None, report: Report) -> Piece:
+        """Read it; see `read_all`.
+
+        Raises:
+            UnusableFileError: it gives no music.
+        """
+        notes, metres, remarks = _kept(self.path, cache) if cache else read(self.path)
+        for remark in remarks:
+            report(f"{self.name}: {remark}")
+        end = _end(metres[-1], float(notes[:, 1].max()))
+        return Piece(self.name, self.composer, self.split, notes, metres, end)
 
 
 def find(
@@ -166,14 +183,11 @@ def read_all(sources: Iterable[Source], cache: Path | None = None, report: Repor
     """
     for source in sources:
         try:
-            notes, metres, remarks = _kept(source.path, cache) if cache else read(source.path)
+            piece = source.read(cache, report)
         except UnusableFileError as error:
             report(f"{source.name}: left out, {error}")
             continue
-        for remark in remarks:
-            report(f"{source.name}: {remark}")
-        end = _end(metres[-1], float(notes[:, 1].max()))
-        yield Piece(source.name, source.composer, source.split, notes, metres, end)
+        yield piece
 
 
 def read(path: Path) -> tuple[NDArray[np.float64], tuple[Metre, ...], list[str]]:

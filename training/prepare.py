@@ -24,7 +24,7 @@ class Music:
     """What a model is trained and validated on.
 
     Attributes:
-        sources: the files it is in.
+        sources: its pieces.
         representation: how it became tokens.
         composers: those that the model is told apart; none: it is not told whose music it hears.
         notes: where what was read of each file is kept.
@@ -125,10 +125,9 @@ def _lines(music: Music, split: Split) -> Iterator[tuple[str, int, Line]]:
 
 def _key(sources: Sequence[Source], spoken: Representation, composers: Sequence[str]) -> str:
     """Return a name for what comes out of these files with this tokenizer, on any machine."""
-    files = [
-        (source.name, source.split, source.composer, hashlib.sha256(source.path.read_bytes()).hexdigest())
-        for source in sources
-    ]
+    paths = {source.path for source in sources}
+    contents = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    files = [(source.name, source.split, source.composer, contents[source.path]) for source in sources]
     tokenizer = spoken.tokenizer
     whole = json.dumps([files, tokenizer.kind, tokenizer.vocabulary, tokenizer.steps_per_beat, composers])
     return hashlib.sha256(whole.encode()).hexdigest()[:16]

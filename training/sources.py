@@ -36,13 +36,15 @@ def credited(sources: Iterable[Source], table: Mapping[str, Mapping[str, str]]) 
         licence = row.get("licence_text") or known.get("licence", NOT_STATED)
         entry = entries.setdefault(
             (folder.name, licence),
-            {"name": known.get("name", folder.name), "licence": licence, "attribution": set(), "files": []},
+            {"name": known.get("name", folder.name), "licence": licence, "attribution": set(), "files": {}},
         )
         by = row.get("maintainer") or known.get("attribution", NOT_STATED)
         entry["attribution"].add(by)
-        entry["files"].append({"file": source.name} | ({"title": row["title"]} if row.get("title") else {}))
+        file = {"file": source.file} | ({"title": row["title"]} if row.get("title") else {})
+        entry["files"][source.file] = file  # one entry, however many pieces are in it
     for entry in entries.values():
         entry["attribution"] = ", ".join(sorted(entry["attribution"]))
+        entry["files"] = [*entry["files"].values()]
     return list(entries.values())
 
 
