@@ -14,20 +14,12 @@ from training.fit import BEST, HPARAMS
 from training.fronts import PolyFront
 from training.model import build
 from training.network import Network
+from training.regrid import regridded
 from training.settings import Settings
 
-STRUCTURE: Final = (
-    "tokenizer",
-    "steps_per_beat",
-    "longest_wait",
-    "vocabulary",
-    "architecture",
-    "units",
-    "layers",
-    "width",
-    "slots",
-)
-"""The settings that a model keeps for life."""
+GRID: Final = ("tokenizer", "steps_per_beat", "longest_wait")
+SIZES: Final = ("vocabulary", "architecture", "units", "layers", "width", "slots")
+"""The settings that a model keeps for life; with another `GRID` it becomes another, see `training.regrid`."""
 
 
 @dataclass(frozen=True)
@@ -51,21 +43,42 @@ class Base:
         """What tells its weights from all others."""
         return hashlib.sha256((self.folder / BEST).read_bytes()).hexdigest()[:16]
 
-    def settings_for(self, settings: Settings) -> Settings:
-        """Return settings with this model's structure in place of their own."""
-        return replace(settings, **{name: getattr(self.settings, name) for name in STRUCTURE})
+    def settings_for(self, settings: Settings, *, own_grid: bool = False) -> Settings:
+        """Return settings with this model's structure in place of their own; their grid may stay."""
+        kept = SIZES if own_grid else (*GRID, *SIZES)
+        return replace(settings, **{name: getattr(self.settings, name) for name in kept})
+
+    def speaks(self, settings: Settings) -> bool:
+        """Whether its tokenizer is one for the grid of these settings."""
+        return all(getattr(settings, name) == getattr(self.settings, name) for name in GRID)
 
     def network(
-        self, settings: Settings, composer: str | None = None, *, all_composers: bool = False
+        self,
+        settings: Settings,
+        tokenizer: Tokenizer,
+        composer: str | None = None,
+        *,
+        all_composers: bool = False,
     ) -> Network:
         """Return its network.
 
         Args:
             settings: the dropout to go on with.
+            tokenizer: what its tokens are to mean from now on: its own, or one of a coarser grid.
             composer: whose music it shall play from now on; one that it does not know: nobody's in
                 particular.
             all_composers: it goes on telling composers apart instead.
+
+        Raises:
+            NeuralMIDIError: it cannot take that tokenizer.
         """
+        network = self._network(settings, composer, all_composers)
+        if tokenizer.vocabulary == self.tokenizer.vocabulary:
+            return network
+        return regridded(network, self.settings_for(settings, own_grid=True), self.tokenizer, tokenizer)
+
+    def _network(self, settings: Settings, composer: str | None, all_composers: bool) -> Network:
+        """Return its network on its own grid."""
         whole = build(self.settings_for(settings), self.tokenizer, len(self.composers))
         whole.load_weights(self.folder / BEST)
         if all_composers or not self.composers:

@@ -6,6 +6,7 @@ from typing import Any, Final
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
 KEYS: Final = 88
 LOWEST: Final = 21
@@ -117,6 +118,20 @@ class Hands(keras.layers.Layer):
             + self._kinds["wait"] * ops.cast(cursor > -0.5, "float32")
             + self._kinds["velocity"]
         )
+
+    def found_in(self, other: "Hands") -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """Return where another grid has each of its features, and how many times as large it is here.
+
+        Of the same music they are equal, but that ages count from 1 in slots, whose fading depends on the
+        grid. Its slots must be slots of the other grid, too.
+        """
+        finer = other.steps_per_beat // self.steps_per_beat
+        beat = 3 * KEYS
+        rest = np.arange(self.features - beat - self.steps_per_beat) + beat + other.steps_per_beat
+        place = np.concatenate([np.arange(beat), beat + finer * np.arange(self.steps_per_beat), rest])
+        larger = np.ones(self.features, np.float32)
+        larger[2 * KEYS : beat] = np.exp(1 / (2 * other.steps_per_beat) - 1 / (2 * self.steps_per_beat))
+        return place, larger
 
     def get_initial_state(self, batch_size: Any = None) -> list[Any]:
         """Return the state before any token: no key is down, no bar has begun."""

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -17,7 +16,7 @@ from training import statistics
 from training.baselines import ChordCounts, EventCounts
 from training.dataset import Piece
 from training.export import ExportError, described, export, require_same_as_keras, step_model
-from training.fit import Fitted, read_history, read_machine
+from training.fit import read_history, read_machine
 from training.likelihood import Conditioned, Score, encoded, score, score_events, sounding
 from training.network import Network
 from training.pictures import curves, roll
@@ -28,7 +27,7 @@ from training.spelling import Spelling
 from training.table import Row
 
 if TYPE_CHECKING:
-    from training.job import Job
+    from training.job import Job, Member
 
 LARGEST: Final = 10 << 20
 """Bytes a model may have: it travels with the patch."""
@@ -40,26 +39,25 @@ SCORED: Final = 150_000
 """Tokens of validation pieces that are scored, and five times as many of training pieces that are counted:
 with more of them every so manieth piece is taken."""
 GRID_OF_CHORDS: Final = 4
-"""Steps a beat on which chords are counted."""
+"""Steps a beat on which chords are counted, if the model's grid has as many."""
 
 
-def ship(job: "Job", music: Music, network: Network, fitted: Fitted) -> Row | None:
+def ship(job: "Job", music: Music, members: "Sequence[Member]") -> Row | None:
     """Write the model; returns its row of the table, or None if it must not be shipped.
 
     Args:
         job: what the model is to be.
         music: what it learnt from.
-        network: trained.
-        fitted: what the training did.
+        members: the network, or several that decide together.
     """
+    networks = [member.network for member in members]
     try:
-        tflite, quantisation = _export(network, music)
+        tflite, quantisation = _export(networks, music)
     except ExportError as error:
         print(f"{job.name}: not exported, {error}")
         return None
     directory = job.plan.out_models / job.name
-    run = job.plan.runs / job.name
-    description = _description(job, music, network, fitted) | {"quantisation": quantisation}
+    description = _description(job, music, members) | {"quantisation": quantisation}
     bundle.write(directory, tflite, description)
     loaded = bundle.load(directory)  # what the player will do
     valid = _some(music, [*music.pieces("valid")], SCORED)
@@ -69,28 +67,29 @@ def ship(job: "Job", music: Music, network: Network, fitted: Fitted) -> Row | No
     compared = statistics.compare(heard, played, learnt)
     told = {"scores": _told(scores, job, music, valid), "music": compared}
     bundle.write(directory, tflite, description | told)
-    _draw(run, job.name, heard, played, music)
-    print(f"written: {directory}; pictures and the whole network: {run}")
+    _draw(job, members, heard, played)
+    print(f"written: {directory}; pictures and the whole network: {job.folder}")
     return {
         "model": job.name,
+        "nats/step": scores["this model"].nats_per_step,
         "nats/note": scores["this model"].nats_per_note,
         **{f"{name}": each.nats_per_note for name, each in scores.items() if name != "this model"},
         "accuracy": scores["this model"].accuracy,
-        "parameters": network.count_params(),
+        "parameters": _parameters(networks),
         "MB": len(tflite) / 2**20,
         "ms/token": _pace(loaded.model, _tokens(music, valid[0])),
-        "epochs": fitted.epochs,
-        "minutes": fitted.minutes,
+        "epochs": sum(member.fitted.epochs for member in members),
+        "minutes": sum(member.fitted.minutes for member in members),
     }
 
 
-def _export(network: Network, music: Music) -> tuple[bytes, dict[str, Any]]:
+def _export(networks: Sequence[Network], music: Music) -> tuple[bytes, dict[str, Any]]:
     """Return the file that ships (8-bit, unless that costs much and float32 is small) and what that costs."""
-    files = {kind: export([network], int8=kind == "int8") for kind in ("float32", "int8")}
-    models = {kind: step_model(tflite, [network]) for kind, tflite in files.items()}
+    files = {kind: export(networks, int8=kind == "int8") for kind in ("float32", "int8")}
+    models = {kind: step_model(tflite, networks) for kind, tflite in files.items()}
     pieces = _some(music, [*music.pieces("valid")], TRIED)
     tokens = np.concatenate([_tokens(music, piece) for piece in pieces])
-    worst = require_same_as_keras([network], models["float32"], np.resize(tokens, max(256, len(tokens))))
+    worst = require_same_as_keras(networks, models["float32"], np.resize(tokens, max(256, len(tokens))))
     print(f"256 streamed steps through LiteRT equal Keras within {worst:.1g}")
     scores = {kind: _score(each, music, pieces, Spelling()) for kind, each in models.items()}
     cost = scores["int8"].nats_per_note - scores["float32"].nats_per_note
@@ -110,8 +109,9 @@ def _scores(loaded: Bundle, music: Music, valid: Sequence[Piece], train: Sequenc
     if isinstance(loaded.tokenizer, ChordTokenizer):
         spelling = Spelling(sounding(piece, loaded.steps_per_beat) for piece in train)
     scores = {"this model": _score(loaded.model, music, valid, spelling)}
-    chords = ChordCounts([sounding(piece, GRID_OF_CHORDS) for piece in train])
-    counted = (chords.score(sounding(piece, GRID_OF_CHORDS), GRID_OF_CHORDS) for piece in valid)
+    grid = min(GRID_OF_CHORDS, loaded.steps_per_beat)
+    chords = ChordCounts([sounding(piece, grid) for piece in train])
+    counted = (chords.score(sounding(piece, grid), grid) for piece in valid)
     scores["chord 6-gram"] = sum(counted, Score())
     if isinstance(loaded.tokenizer, PolyTokenizer):
         tokenizer = loaded.tokenizer
@@ -143,15 +143,21 @@ def _played(
 
 
 def _draw(
-    run: Path, name: str, heard: Sequence[statistics.Music], played: Sequence[statistics.Music], music: Music
+    job: "Job",
+    members: "Sequence[Member]",
+    heard: Sequence[statistics.Music],
+    played: Sequence[statistics.Music],
 ) -> None:
-    """Draw how the training went, and real beside generated music."""
-    history = read_history(run)
-    lines = {
-        part: [float(row[key]) for row in history] for part, key in (("train", "loss"), ("valid", "val_loss"))
-    }
-    curves(run / "curves.png", lines, "nats per token")
-    roll(run / "roll.png", {f"{name}: unheard real music": heard[0], f"{name}: generated": played[0]})
+    """Draw how each training went, and real beside generated music."""
+    for member in members:
+        history = read_history(member.run)
+        lines = {
+            part: [float(row[key]) for row in history]
+            for part, key in (("train", "loss"), ("valid", "val_loss"))
+        }
+        curves(member.run / "curves.png", lines, "nats per token")
+    music = {f"{job.name}: unheard real music": heard[0], f"{job.name}: generated": played[0]}
+    roll(job.folder / "roll.png", music)
 
 
 def _told(
@@ -164,7 +170,7 @@ def _told(
     return [common | {"model": name} | each.figures() for name, each in scores.items()]
 
 
-def _description(job: "Job", music: Music, network: Network, fitted: Fitted) -> dict[str, Any]:
+def _description(job: "Job", music: Music, members: "Sequence[Member]") -> dict[str, Any]:
     """Return model.json, but for what is only known when it plays."""
     tokenizer = music.representation.tokenizer
     settings = job.plan.settings
@@ -176,21 +182,31 @@ def _description(job: "Job", music: Music, network: Network, fitted: Fitted) -> 
         "title": job.name.replace("_", " ").title(),
         "tokenizer": music.facts()["tokenizer"],
         "grid": {"steps_per_beat": tokenizer.steps_per_beat},
-        "states": described([network]),
+        "states": described([member.network for member in members]),
         **condition,
-        "parameters": network.count_params(),
+        "parameters": _parameters([member.network for member in members]),
+        **({"benchmark": True} if job.plan.benchmark else {}),
         "sources": credited(used, job.plan.credits),
         "training": {
             "command": job.plan.command,
-            "seed": settings.seed,
-            "where": read_machine(job.plan.runs / job.name),
-            "minutes": round(fitted.minutes, 1),
-            "epochs": fitted.epochs,
-            "best_epoch": fitted.best,
+            "seed": _each([member.settings.seed for member in members]),
+            "where": read_machine(members[0].run),
+            "minutes": round(sum(member.fitted.minutes for member in members), 1),
+            "epochs": _each([member.fitted.epochs for member in members]),
+            "best_epoch": _each([member.fitted.best for member in members]),
             "base": job.plan.base.folder.name if job.plan.base else None,
             "hparams": asdict(settings),
         },
     }
+
+
+def _parameters(networks: Sequence[Network]) -> int:
+    return sum(network.count_params() for network in networks)
+
+
+def _each(numbers: Sequence[int]) -> int | Sequence[int]:
+    """Return a number as it is, one for each network of several as a list."""
+    return numbers[0] if len(numbers) == 1 else numbers
 
 
 def _some(music: Music, pieces: Sequence[Piece], most: int) -> list[Piece]:

@@ -10,6 +10,7 @@ Row = Mapping[str, Any]
 COLUMNS: Final[Columns] = {
     "model": "{}",
     "nats/note": "{:.3f}",
+    "nats/step": "{:.3f}",
     "chord 6-gram": "{:.3f}",
     "event 6-gram": "{:.3f}",
     "accuracy": "{:.3f}",

@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 import numpy as np
 from neuralmidi.hands import Hands
+from neuralmidi.notes import Metre
 from neuralmidi.tokenizer import (
     KEYS,
     SPECIALS,
@@ -20,7 +21,7 @@ from neuralmidi.tokenizer import (
 )
 from numpy.typing import NDArray
 
-from training.dataset import Piece
+from training.dataset import USUAL_BAR, Piece
 from training.likelihood import sounding
 from training.settings import Settings
 
@@ -253,10 +254,11 @@ def _events(tokenizer: PolyTokenizer, ids: Tokens) -> Iterator[tuple[int, int, i
 
 
 def _bar_lines(piece: Piece, steps_per_beat: int) -> list[int]:
-    """Return the slots of all bar lines but the first."""
+    """Return the slots of all bar lines but the first; where nobody knows of bars, of such as are usual."""
     lines: list[int] = []
-    ends = [metre.start for metre in piece.metres[1:]] + [piece.end]
-    for metre, end in zip(piece.metres, ends, strict=True):
+    metres = piece.metres or (Metre(0, *USUAL_BAR),)
+    ends = [metre.start for metre in metres[1:]] + [piece.end]
+    for metre, end in zip(metres, ends, strict=True):
         length = 4 * metre.numerator / metre.denominator
         lines += [round(beat * steps_per_beat) for beat in np.arange(metre.start, end - 1e-6, length)]
     return lines[1:]

@@ -12,28 +12,20 @@ writes OUT_MODELS/<composer>. Press Ctrl-C to stop; the same command goes on whe
     ... --tokenizer chords          the sounding set of each 16th as one token, as in the first version
 """
 
-import os
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # its start-up notes say nothing to a musician
-BACKENDS: Final = ("tensorflow", "jax", "torch")
-os.environ.setdefault("KERAS_BACKEND", next((name for name in BACKENDS if find_spec(name)), BACKENDS[0]))
+from neuralmidi.errors import NeuralMIDIError
+from neuralmidi.options import Options
 
-from neuralmidi.errors import NeuralMIDIError  # noqa: E402  Keras reads the environment when imported
-from neuralmidi.options import Options  # noqa: E402
-
-from training import strategy  # noqa: E402
-from training.base import Base, read_base  # noqa: E402
-from training.dataset import Source, find, read_splits  # noqa: E402
-from training.job import Job, Plan  # noqa: E402
-from training.settings import CHOICES, Settings, settings_from  # noqa: E402
-from training.sources import read_table  # noqa: E402
-from training.table import print_table  # noqa: E402
+from training import command
+from training.base import Base, read_base
+from training.dataset import Source, find, read_splits
+from training.job import Job, Plan
+from training.settings import Settings, settings_from
+from training.sources import read_table
 
 SMOKE_COMPOSERS: Final = 2
 SMOKE_FILES: Final = {"train": 4, "valid": 1, "test": 1}
@@ -41,21 +33,7 @@ SMOKE_FILES: Final = {"train": 4, "valid": 1, "test": 1}
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; 0 when all models are there, 1 if one is not, 2 for an error."""
-    try:
-        options = _parser().parse_args(arguments)
-        jobs = _jobs(options)
-        with strategy.workers(options.strategy, options.threads) as team:
-            if not team.chief:  # what it has to say, the first of them says
-                sys.stdout = open(os.devnull, "w")  # noqa: SIM115  until the process ends
-            done = [job.run(team) for job in jobs]
-    except NeuralMIDIError as error:
-        print(f"train_composer_models: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\nstopped; the same command goes on where it was")
-        return 130
-    print_table([row for row in done if row])
-    return 0 if all(done) else 1
+    return command.carry_out("train_composer_models", _parser(), _jobs, arguments)
 
 
 def _jobs(options: Any) -> list[Job]:
@@ -83,8 +61,9 @@ def _jobs(options: Any) -> list[Job]:
         settings,
         base,
         read_table(options.sources),
-        command(options),
+        _command(options),
         options.smoke,
+        members=options.members,
     )
     jobs = []
     for name in names:
@@ -94,7 +73,7 @@ def _jobs(options: Any) -> list[Job]:
 
 
 def _settings(options: Any, base: Base | None) -> Settings:
-    given = {each.name: getattr(options, each.name) for each in fields(Settings)}
+    given = command.given(options)
     if not base:
         return settings_from(given, smoke=options.smoke)
     given["tokenizer"] = base.settings.tokenizer
@@ -107,7 +86,7 @@ def _few(sources: Sequence[Source]) -> list[Source]:
     return [source for split, part in parts.items() for source in part[: SMOKE_FILES[split]]]
 
 
-def command(options: Any) -> str:
+def _command(options: Any) -> str:
     """Return the command that makes the models again, with the folders of any machine."""
     words = ["python", "-m", "training.train_composer_models", "--dataset"]
     words += [f"dataset/{folder.resolve().name}" for folder in options.dataset]
@@ -118,13 +97,9 @@ def command(options: Any) -> str:
         chosen = getattr(options, name)
         if chosen:
             words += [f"--{name}", *("/".join(Path(each).parts[-2:]) for each in chosen)]
-    for name in ("together", "base", *(each.name for each in fields(Settings))):
-        value = getattr(options, name)
-        if value is not None:
-            words += [f"--{name}", str(value) if name != "base" else f"runs/{value.name}"]
-    if options.smoke:
-        words.append("--smoke")
-    return " ".join(words)
+    if options.together:
+        words += ["--together", options.together]
+    return " ".join([*words, *command.words(options)])
 
 
 def _parser() -> Options:
@@ -139,42 +114,17 @@ def _parser() -> Options:
         metavar="DIR",
         help="with a folder of MIDI files per composer",
     )
-    add(
-        "--out_models", type=Path, required=True, metavar="DIR", help="where OUT_MODELS/<composer> is written"
-    )
     add("--composers", nargs="+", metavar="NAME", help="whom to train on (default: all)")
     add("--without", nargs="+", type=Path, metavar="PATH", help="folders or files to leave out")
     add("--split", type=Path, metavar="CSV", help="columns file, split (default: a tenth each is held out)")
     add("--together", metavar="NAME", help="train one model of all composers instead, called NAME")
-    add("--base", type=Path, metavar="RUN", help="begin with what this run has learnt, like runs/all")
-    add(
-        "--smoke",
-        action="store_true",
-        help="a few files, a small network, two minutes: shows that all is in place",
-    )
-    add(
-        "--runs",
-        type=Path,
-        default=Path("runs"),
-        metavar="DIR",
-        help="where unfinished work lies (default: runs)",
-    )
     add(
         "--sources",
         type=Path,
         metavar="JSON",
         help="licences and attributions of whole datasets, for model.json",
     )
-    add(
-        "--strategy",
-        choices=strategy.STRATEGIES,
-        default="none",
-        help="how to share the work (default: none)",
-    )
-    add("--threads", type=int, default=0, metavar="N", help="CPU threads (default: TensorFlow decides)")
-    for each in fields(Settings):
-        hint = f"(usually {each.default}, see training/settings.py)"
-        add(f"--{each.name}", type=type(each.default), choices=CHOICES.get(each.name), metavar="X", help=hint)
+    command.add_options(parser)
     return parser
 
 

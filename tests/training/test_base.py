@@ -49,9 +49,9 @@ def test_a_base_brings_its_structure_and_its_tokenizer(base: Base) -> None:
 
 def test_a_composer_begins_with_what_the_base_would_play_as_them(base: Base) -> None:
     tokens = np.random.default_rng(0).integers(0, len(base.tokenizer.vocabulary), (1, 50)).astype(np.int32)
-    whole = base.network(base.settings, all_composers=True)
+    whole = base.network(base.settings, base.tokenizer, all_composers=True)
     for composer, condition in (("b", [0, 1]), ("a", [1, 0]), ("c", [0, 0])):
-        one = base.network(base.settings, composer)
+        one = base.network(base.settings, base.tokenizer, composer)
         assert one.composers == 0
         alone = one({TOKEN: tokens})
         told = whole({TOKEN: tokens, CONDITION: np.array([condition], np.float32)})

@@ -1,0 +1,83 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from neuralmidi import bundle
+
+from training import chorales
+from training.evaluate import score_pieces
+from training.fit import read_history
+from training.likelihood import Score
+from training.train_chorales import main
+
+SMALL = ("--smoke", "--units=8", "--layers=1", "--width=8", "--epochs=1", "--passes=1", "--warmup=2")
+
+
+def make_chorales(folder: Path) -> Path:
+    """Both grids of the same pieces: four voices that walk, each a step now and then."""
+    parts = {}
+    for split, many in (("train", 8), ("valid", 2), ("test", 1)):
+        rng = np.random.default_rng(many)
+        walks = rng.choice([-2, 0, 0, 0, 2], (many, 64, 4)).cumsum(1) + np.array([45, 55, 62, 69])
+        parts[split] = np.sort(walks, axis=2)
+    folder.mkdir()
+    for grid, name in chorales.FILES.items():
+        pieces = {split: part[:, :: 4 // grid].tolist() for split, part in parts.items()}
+        (folder / name).write_text(json.dumps(pieces))
+    return folder
+
+
+def train(folder: Path, *arguments: object) -> int:
+    common = ("--dataset", folder / "jsb", "--out_models", folder / "models", "--runs", folder / "runs")
+    return main([*map(str, (*common, *SMALL, *arguments))])
+
+
+def test_two_networks_become_one_benchmark_and_the_base_of_another(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = make_chorales(tmp_path / "jsb")
+    assert train(tmp_path, "--members", 2, "--voices") == 0
+    assert "train 16 pieces" in capsys.readouterr().out
+    for member in ("m0", "m1"):
+        assert len(read_history(tmp_path / "runs" / "benchmark_jsb16" / member)) == 1
+    model = bundle.load(tmp_path / "models" / "benchmark_jsb16")
+    told = model.description
+    assert told["benchmark"] is True
+    assert (model.steps_per_beat, told["training"]["seed"]) == (4, [1, 2])
+    assert {word.split()[0] for word in model.tokenizer.vocabulary} == {"<start>", "wait", "off", "on"}
+    assert [each["licence"] for each in told["sources"]] == ["none named; a benchmark only"]
+    assert told["sources"][0]["files"] == [{"file": f"jsb/{chorales.FILES[4]}"}]
+    assert "--out_models tflite_models --voices --members 2 --units 8" in told["training"]["command"]
+    valid = [each for each in chorales.read(data / chorales.FILES[4], 4) if each.split == "valid"]
+    score = sum(score_pieces(model, valid), Score())
+    assert (score.pieces, score.steps) == (2, 2 * 64)
+    assert score.nats_per_step == pytest.approx(told["scores"][0]["nats_per_step"], abs=1e-4)
+
+    base = tmp_path / "runs" / "benchmark_jsb16" / "m0"
+    assert train(tmp_path, "--steps_per_beat", 1, "--phases", "--base", base) == 0
+    assert "train 32 pieces" in capsys.readouterr().out
+    model = bundle.load(tmp_path / "models" / "benchmark_jsb4")
+    assert model.steps_per_beat == 1
+    assert (model.description["training"]["base"], model.description["training"]["seed"]) == ("m0", 1)
+    assert model.description["scores"][0]["steps"] == 2 * 16
+
+    assert train(tmp_path, "--members", 2, "--voices") == 0
+    assert capsys.readouterr().out.count("already trained") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["--dataset", "nowhere"], "nowhere: no chorales in it / get jsb-chorales-16th.json"),
+        (["--phases"], "--phases: steps of 4 to a beat are the finest"),
+        (["--members", 0], "--members: 0 is not from 1 to 16"),
+        (["--steps_per_beat", 12], "has steps of"),
+    ],
+)
+def test_a_command_that_cannot_be_done_says_why(
+    tmp_path: Path, arguments: list[object], what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_chorales(tmp_path / "jsb")
+    assert train(tmp_path, *arguments) == 2
+    assert what in capsys.readouterr().err

@@ -1,0 +1,93 @@
+"""From the JSB chorales to a benchmark: OUT_MODELS/benchmark_jsb16, or benchmark_jsb4 on the quarter grid.
+
+Examples:
+    python -m training.train_chorales --dataset dataset/jsb --out_models tflite_models --members 4
+    python -m training.train_chorales --dataset dataset/jsb --out_models tflite_models --steps_per_beat 1
+    python -m training.evaluate tflite_models/benchmark_jsb16 dataset/jsb --split valid
+
+Trains on the training part, watches the validation part, never looks at the test part. Press Ctrl-C to
+stop; the same command goes on where it was. The models are there to compare figures with other people's,
+not to play: `neuralmidi models` does not list them.
+
+    ... --base runs/all     begins with what that model knows, on whatever grid it knows it
+    ... --phases            quarter grid: the other three 16ths of each beat are further training pieces
+    ... --voices            each training piece a second time without one of its voices
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from neuralmidi.errors import NeuralMIDIError
+from neuralmidi.options import Options
+
+from training import chorales, command
+from training.base import read_base
+from training.job import Job, Plan
+from training.settings import CHORALES, FINE, SMOKE, settings_from
+
+LONGEST_WAIT: Final = 4
+"""Beats that one ``wait`` token can say: a bar, in which hardly ever nothing changes."""
+CREDITS: Final[Mapping[str, str]] = {
+    "name": "JSB Chorales, https://github.com/czhuang/JSB-Chorales-dataset, in the split of "
+    "Boulanger-Lewandowski, Bengio and Vincent (ICML 2012)",
+    "licence": "none named; a benchmark only",
+    "attribution": "J. S. Bach; prepared by C.-Z. A. Huang and T. Cooijmans",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says; 0 when the model is there, 1 if it is not, 2 for an error."""
+    return command.carry_out("train_chorales", _parser(), _jobs, arguments)
+
+
+def _jobs(options: Any) -> list[Job]:
+    """Return what is to be done: one model."""
+    base = read_base(options.base) if options.base else None
+    asked = {name: value for name, value in command.given(options).items() if value is not None}
+    usual = {**CHORALES, **(FINE if base else {}), **(SMOKE if options.smoke else {})}
+    grid = asked.get("steps_per_beat", CHORALES["steps_per_beat"])
+    settings = settings_from({**usual, "longest_wait": LONGEST_WAIT * grid, **asked})
+    if base:
+        settings = base.settings_for(settings, own_grid=True)
+    path = chorales.find(options.dataset, grid)
+    if path is None:
+        wanted = f"get {' and '.join(chorales.FILES.values())}"
+        raise NeuralMIDIError(str(options.dataset), "no chorales in it", wanted)
+    sources = chorales.sources(path, grid, phases=options.phases, voices=options.voices)
+    plan = Plan(
+        options.out_models,
+        options.runs,
+        settings,
+        base,
+        {path.parent.name: CREDITS},
+        _command(options),
+        options.smoke,
+        benchmark=True,
+        members=options.members or 1,
+    )
+    return [Job(plan, f"benchmark_jsb{4 * grid}", sources, together=False)]
+
+
+def _command(options: Any) -> str:
+    """Return the command that makes the model again, with the folders of any machine."""
+    words = ["python", "-m", "training.train_chorales", "--dataset", "dataset/jsb"]
+    words += ["--out_models", "tflite_models"]
+    words += [f"--{name}" for name in ("phases", "voices") if getattr(options, name)]
+    return " ".join([*words, *command.words(options)])
+
+
+def _parser() -> Options:
+    summary, example = (__doc__ or "").split("\n\n", 1)
+    parser = Options("python -m training.train_chorales", summary, example)
+    add = parser.add_argument
+    add("--dataset", type=Path, required=True, metavar="DIR", help="with the chorales' JSON files")
+    add("--phases", action="store_true", help="train on what is between the steps of the 16th grid, too")
+    add("--voices", action="store_true", help="train on each piece without one of its voices, too")
+    command.add_options(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
