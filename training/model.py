@@ -20,7 +20,7 @@ def build(settings: Settings, tokenizer: Tokenizer, composers: int = 0) -> Netwo
         tokenizer: its kind decides how the network sees tokens.
         composers: how many it is to know apart; 0: it has no such input.
     """
-    network = Network(_front(settings, tokenizer), _trunk(settings), composers)
+    network = Network(_front(settings, tokenizer), _trunk(settings), composers, settings.unseen)
     network.build()
     return network
 

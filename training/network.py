@@ -23,11 +23,15 @@ class Network(keras.Model):
         front: see `training.fronts`.
         trunk: see `training.trunks`.
         composers: how many it knows apart; 0: it has no such input.
+        unseen: share of what the front sees that is dropped while training.
     """
 
-    def __init__(self, front: Any, trunk: Any, composers: int = 0, **options: Any) -> None:
+    def __init__(
+        self, front: Any, trunk: Any, composers: int = 0, unseen: float = 0.0, **options: Any
+    ) -> None:
         super().__init__(**options)
-        self.front, self.trunk, self.composers = front, trunk, composers
+        self.front, self.trunk, self.composers, self.unseen = front, trunk, composers, unseen
+        self.blink = keras.layers.Dropout(unseen, name="blink")
         if composers:
             self.style = keras.layers.Dense(front.width, use_bias=False, name="style")
 
@@ -49,6 +53,7 @@ class Network(keras.Model):
         seen, aside = self.front.window(inputs[TOKEN])
         if self.composers:
             seen = seen + self.style(inputs[CONDITION])[:, None]
+        seen = self.blink(seen, training=training)
         return self.front.logits(self.trunk(seen, training=training), aside)
 
     @property
@@ -84,7 +89,7 @@ class Network(keras.Model):
         """Return what `__init__` takes, as data."""
         parts = {"front": self.front, "trunk": self.trunk}
         saved = {name: keras.saving.serialize_keras_object(part) for name, part in parts.items()}
-        return {**super().get_config(), **saved, "composers": self.composers}
+        return {**super().get_config(), **saved, "composers": self.composers, "unseen": self.unseen}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Network":

@@ -22,6 +22,8 @@ class Settings:
         width: length of a token's vector.
         slots: tokens that ``attention`` looks back on.
         dropout: share of values dropped while training.
+        unseen: share of what the network sees of the music, before its layers, that is dropped besides while
+            training; for little music, which is else known by heart by what it looks like.
         seq_len: tokens per excerpt; gradients reach that far.
         batch: excerpts per update.
         epochs: most of them.
@@ -51,6 +53,7 @@ class Settings:
     width: int = 256
     slots: int = 256
     dropout: float = 0.2
+    unseen: float = 0.0
     seq_len: int = 256
     batch: int = 64
     epochs: int = 20
@@ -130,6 +133,7 @@ LEGAL: Final[Mapping[str, tuple[float, float]]] = {
     "width": (1, 4096),
     "slots": (1, 4096),
     "dropout": (0, 0.9),
+    "unseen": (0, 0.9),
     "seq_len": (1, 16_384),
     "batch": (1, 4096),
     "epochs": (1, 10_000),

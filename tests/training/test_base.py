@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -58,6 +59,17 @@ def test_a_composer_begins_with_what_the_base_would_play_as_them(base: Base) -> 
         assert np.abs(keras.ops.convert_to_numpy(alone - told)).max() < 1e-5
     styles = whole.style.get_weights()[0]
     assert np.abs(styles).min(axis=1).max() > 0
+
+
+def test_it_goes_on_with_as_much_dropped_as_one_likes(base: Base) -> None:
+    tokens = {TOKEN: np.arange(20, dtype=np.int32)[None]}
+    network, blinking = (
+        base.network(replace(base.settings, dropout=0.0, unseen=unseen), base.tokenizer, "a")
+        for unseen in (0.0, 0.5)
+    )
+    assert np.array_equal(network(tokens), blinking(tokens))
+    assert np.array_equal(network(tokens), network(tokens, training=True))
+    assert not np.array_equal(blinking(tokens), blinking(tokens, training=True))
 
 
 def test_what_is_no_base_says_what_is_missing(tmp_path: Path) -> None:

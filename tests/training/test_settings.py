@@ -3,7 +3,7 @@ from dataclasses import fields
 import pytest
 from neuralmidi.errors import NeuralMIDIError
 
-from training.settings import CHOICES, FINE, LEGAL, SMOKE, USUAL, Settings, settings_from
+from training.settings import CHOICES, CHORALES, FINE, LEGAL, SMOKE, USUAL, Settings, settings_from
 
 NAMES = {each.name for each in fields(Settings)}
 
@@ -29,7 +29,7 @@ def test_a_number_has_a_range_and_a_word_a_choice() -> None:
         settings_from({"batch": 0})
 
 
-@pytest.mark.parametrize("table", [FINE, SMOKE, *USUAL.values()])
+@pytest.mark.parametrize("table", [FINE, SMOKE, CHORALES, *USUAL.values()])
 def test_the_tables_name_settings_only(table: dict[str, object]) -> None:
     assert set(table) <= NAMES
     for name, value in table.items():
