@@ -20,13 +20,10 @@ Nats per step compare on one grid only. A coarse grid has less to predict, for i
 chords tell neither a struck note from a held one nor how loud it is: look at all columns.
 """
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # its start-up notes say nothing to a musician
 
 from neuralmidi.errors import NeuralMIDIError
 from neuralmidi.options import Options

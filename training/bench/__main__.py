@@ -17,15 +17,12 @@ targets         tokens that a training learns to predict
 x               how many times as many targets per second learning from every token of an excerpt gives
 """
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # its start-up notes say nothing to a musician
 
 import numpy as np
 from neuralmidi.errors import NeuralMIDIError
