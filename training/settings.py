@@ -115,8 +115,10 @@ CHORALES: Final[Mapping[str, Any]] = {
     "learning_rate": 1.5e-3,
     "warmup": 50,
     "average": 0.98,
+    "segue": 0.0,
 }
-"""What the chorales need: so little music is soon known by heart, and an epoch of one pass has 7 updates."""
+"""What the chorales need: so little music is soon known by heart, an epoch of one pass has 7 updates only,
+and nobody asks such a model how to go on after the end."""
 
 CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "tokenizer": ("poly", "chords"),

@@ -9,6 +9,7 @@ writes OUT_MODELS/<composer>. Press Ctrl-C to stop; the same command goes on whe
     ... --smoke                     all of it in two minutes, on a few files
     ... --together all              one model of all composers, told apart by name
     ... --base runs/all             each composer begins with what that model knows
+    ... --members 4                 four networks of each that decide together: better, four times the work
     ... --tokenizer chords          the sounding set of each 16th as one token, as in the first version
 """
 
