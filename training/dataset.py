@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import os
 import warnings
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -304,9 +305,18 @@ def _kept(path: Path, cache: Path) -> tuple[NDArray[np.float64], tuple[Metre, ..
         with np.load(kept) as arrays:
             metres, remarks = json.loads(str(arrays["rest"]))
             return arrays["notes"], tuple(Metre(*metre) for metre in metres), remarks
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):  # not there, or half written: read it again
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        KeyError,
+        zipfile.BadZipFile,
+    ):  # not there, or half written: read it again
         pass
     notes, read_metres, remarks = read(path)
     cache.mkdir(parents=True, exist_ok=True)
-    np.savez(kept, notes=notes, rest=np.array(json.dumps([read_metres, remarks])))
+    # Several processes may read and write here at once: a file is there whole or not at all.
+    part = kept.with_name(f"{os.getpid()}.{kept.name}")
+    np.savez(part, notes=notes, rest=np.array(json.dumps([read_metres, remarks])))
+    part.replace(kept)
     return notes, read_metres, remarks

@@ -145,7 +145,7 @@ def precision() -> str:
 
 
 def _compiled() -> str | bool:
-    """Return whether XLA is to compile: not TensorFlow on a CPU, where it made attention 2.4 times as slow."""
+    """Return whether XLA compiles: not TensorFlow on a CPU, where it made attention 2.4 times as slow."""
     on_cpu = keras.backend.backend() == "tensorflow" and not keras.distribution.list_devices("gpu")
     return False if on_cpu else "auto"
 

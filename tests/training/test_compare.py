@@ -27,6 +27,7 @@ def compare(folder: Path, *arguments: str) -> int:
     return main([*SMALL, "--dataset", str(folder / "dataset"), "--runs", str(folder / "runs"), *arguments])
 
 
+@pytest.mark.slow
 def test_variants_side_by_side_and_the_second_time_without_training(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -51,6 +51,7 @@ def losses(run: Path) -> np.ndarray:
         return np.array([(float(row["loss"]), float(row["val_loss"])) for row in csv.DictReader(file)])
 
 
+@pytest.mark.slow
 def test_two_machines_train_the_model_that_one_would(tmp_path: Path) -> None:
     for seed in range(6):
         notes = [(start, end, int(pitch)) for start, end, pitch, _ in song(16, seed).notes.tolist()]

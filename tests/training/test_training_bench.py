@@ -68,6 +68,7 @@ def test_the_original_is_as_large_as_it_says() -> None:
     assert Original(TINY, 50).count_params() == embedding + stack + said
 
 
+@pytest.mark.slow
 def test_three_whole_tables(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(bench, "QUICK", bench.Length(0.02, 1))
     monkeypatch.setitem(USUAL, "poly", {"batch": 2, "seq_len": WINDOW})
