@@ -355,7 +355,7 @@ def prepare(purpose: str, window: bool = False) -> None:
         install_packages(TO_PLAY + TO_SEE if window else TO_PLAY)
         RUNTIME.install({"test"} if purpose == "tests" else set())
         if purpose == "tests":
-            TRAINING.install({"test", "training"})
+            TRAINING.install({"other-backend", "test", "training"})
 
 
 def main() -> int:
