@@ -1,5 +1,6 @@
 """Both files that a network can become: whole weights, and weights of 8 bits."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from training.export import export
@@ -9,10 +10,10 @@ KINDS: Final = ("float32", "int8")
 """What the weights in a file are."""
 
 
-def exports(network: Network) -> dict[str, bytes]:
-    """Return a network's .tflite of each kind.
+def exports(networks: Sequence[Network]) -> dict[str, bytes]:
+    """Return the .tflite of each kind of a network, or of several that decide together.
 
     Raises:
-        ExportError: it cannot be exported.
+        ExportError: they cannot be exported.
     """
-    return {kind: export([network], int8=kind == "int8") for kind in KINDS}
+    return {kind: export(networks, int8=kind == "int8") for kind in KINDS}

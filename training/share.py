@@ -9,7 +9,7 @@ Writes a model.json beside MODEL for each of them, with its scores on its own va
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from neuralmidi import bundle
 from neuralmidi.bundle import Bundle
@@ -23,8 +23,6 @@ from training.likelihood import Score
 from training.progress import progress, say
 from training.statistics import EXCERPTS, Music, compare, generate, real
 from training.table import Row, print_table
-
-WEIGHTS: Final = "model.tflite"
 
 
 def share(model: Bundle, name: str, sources: Sequence[Source]) -> Row:
@@ -53,7 +51,7 @@ def share(model: Bundle, name: str, sources: Sequence[Source]) -> Row:
         "sources": [_briefly(source) for source in model.description["sources"]],
         "training": model.description["training"],
     }
-    tflite = (model.directory / WEIGHTS).read_bytes()
+    tflite = (model.directory / bundle.WEIGHTS).read_bytes()
     bundle.write(folder, tflite, description)
     with quiet():
         made = bundle.load(folder)

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from training import statistics
 from training.baselines import ChordCounts, EventCounts
 from training.dataset import Piece
-from training.export import ExportError, described, export, require_same_as_keras, step_model
+from training.export import ExportError, described, require_same_as_keras, step_model
 from training.fit import read_history, read_machine
 from training.likelihood import Conditioned, Score, encoded, score, score_events, sounding
 from training.network import Network
 from training.pictures import curves, roll
 from training.prepare import Music
 from training.progress import progress
+from training.quantised import exports
 from training.sources import credited
 from training.spelling import Spelling
 from training.table import Row
@@ -60,8 +61,8 @@ def ship(job: "Job", music: Music, members: "Sequence[Member]") -> Row | None:
     description = _description(job, music, members) | {"quantisation": quantisation}
     bundle.write(directory, tflite, description)
     loaded = bundle.load(directory)  # what the player will do
-    valid = _some(music, [*music.pieces("valid")], SCORED)
-    train = _some(music, [*music.pieces("train")], 5 * SCORED)
+    valid = thinned([*music.pieces("valid")], SCORED)
+    train = thinned([*music.pieces("train")], 5 * SCORED)
     scores = _scores(loaded, music, valid, train)
     learnt, heard, played = _played(job, loaded, valid, train)
     compared = statistics.compare(heard, played, learnt)
@@ -85,9 +86,9 @@ def ship(job: "Job", music: Music, members: "Sequence[Member]") -> Row | None:
 
 def _export(networks: Sequence[Network], music: Music) -> tuple[bytes, dict[str, Any]]:
     """Return the file that ships (8-bit, unless that costs much and float32 is small) and what that costs."""
-    files = {kind: export(networks, int8=kind == "int8") for kind in ("float32", "int8")}
+    files = exports(networks)
     models = {kind: step_model(tflite, networks) for kind, tflite in files.items()}
-    pieces = _some(music, [*music.pieces("valid")], TRIED)
+    pieces = thinned([*music.pieces("valid")], TRIED)
     tokens = np.concatenate([_tokens(music, piece) for piece in pieces])
     worst = require_same_as_keras(networks, models["float32"], np.resize(tokens, max(256, len(tokens))))
     print(f"256 streamed steps through LiteRT equal Keras within {worst:.1g}")
@@ -116,7 +117,7 @@ def _scores(loaded: Bundle, music: Music, valid: Sequence[Piece], train: Sequenc
     if isinstance(loaded.tokenizer, PolyTokenizer):
         tokenizer = loaded.tokenizer
         events = EventCounts(tokenizer, [encoded(tokenizer, piece) for piece in train])
-        some = _some(music, valid, TRIED)
+        some = thinned(valid, TRIED)
         pieces = (encoded(tokenizer, piece) for piece in progress("counting", some))
         scores["event 6-gram"] = sum((score_events(events, tokenizer, each) for each in pieces), Score())
     return scores
@@ -172,19 +173,15 @@ def _told(
 
 def _description(job: "Job", music: Music, members: "Sequence[Member]") -> dict[str, Any]:
     """Return model.json, but for what is only known when it plays."""
-    tokenizer = music.representation.tokenizer
     settings = job.plan.settings
     learnt = {*music.corpus("train").names, *music.corpus("valid").names}
     used = [source for source in music.sources if source.name in learnt]
-    condition = {"condition": {"names": list(music.composers)}} if music.composers else {}
+    networks = [member.network for member in members]
     return {
         "name": job.name,
         "title": job.name.replace("_", " ").title(),
-        "tokenizer": music.facts()["tokenizer"],
-        "grid": {"steps_per_beat": tokenizer.steps_per_beat},
-        "states": described([member.network for member in members]),
-        **condition,
-        "parameters": _parameters([member.network for member in members]),
+        **interface(music, networks),
+        "parameters": _parameters(networks),
         **({"benchmark": True} if job.plan.benchmark else {}),
         "sources": credited(used, job.plan.credits),
         "training": {
@@ -200,6 +197,16 @@ def _description(job: "Job", music: Music, members: "Sequence[Member]") -> dict[
     }
 
 
+def interface(music: Music, networks: Sequence[Network]) -> dict[str, Any]:
+    """Return what of model.json the player must know to run the networks' file."""
+    return {
+        "tokenizer": music.facts()["tokenizer"],
+        "grid": {"steps_per_beat": music.representation.tokenizer.steps_per_beat},
+        "states": described(networks),
+        **({"condition": {"names": list(music.composers)}} if music.composers else {}),
+    }
+
+
 def _parameters(networks: Sequence[Network]) -> int:
     return sum(network.count_params() for network in networks)
 
@@ -209,11 +216,13 @@ def _each(numbers: Sequence[int]) -> int | Sequence[int]:
     return numbers[0] if len(numbers) == 1 else numbers
 
 
-def _some(music: Music, pieces: Sequence[Piece], most: int) -> list[Piece]:
-    """Return pieces evenly chosen, of about so many tokens at most; all if there are no more."""
-    sizes = [len(piece.notes) * 3 for piece in pieces]  # an attack, an end and a wait
-    every = max(1, -(-sum(sizes) // most))
-    return [*pieces[::every]] or [*pieces[:1]]
+def thinned(pieces: Sequence[Piece], most: int) -> list[Piece]:
+    """Return every so manieth piece, so that all together have about so many tokens at most.
+
+    It counts notes, not tokens, so that it takes the same pieces on every grid.
+    """
+    tokens = 3 * sum(len(piece.notes) for piece in pieces)  # an attack, an end and a wait
+    return [*pieces[:: max(1, -(-tokens // most))]]
 
 
 def _tokens(music: Music, piece: Piece) -> NDArray[np.int32]:

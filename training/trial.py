@@ -15,7 +15,7 @@ from neuralmidi.quiet import quiet
 from training.concert import Concert, windows
 from training.dataset import Piece, Source
 from training.evaluate import score_pieces
-from training.export import STREAMED, described, require_same_as_keras, step_model
+from training.export import STREAMED, require_same_as_keras, step_model
 from training.fidelity import fidelity
 from training.fit import BEST, Fitted, fit
 from training.likelihood import Score
@@ -26,7 +26,7 @@ from training.prepare import Music, prepare
 from training.progress import say
 from training.quantised import KINDS, exports
 from training.settings import Settings
-from training.ship import SCORED
+from training.ship import SCORED, interface, thinned
 from training.variants import Variant
 
 EPOCHS: Final = 8
@@ -138,12 +138,9 @@ def _export(network: Network, music: Music, run: Path) -> dict[str, Bundle]:
         "name": run.name,
         "title": run.name,
         "benchmark": True,
-        "tokenizer": music.facts()["tokenizer"],
-        "grid": {"steps_per_beat": music.representation.tokenizer.steps_per_beat},
-        "states": described([network]),
-        **({"condition": {"names": list(music.composers)}} if music.composers else {}),
+        **interface(music, [network]),
     }
-    files = exports(network)
+    files = exports([network])
     tokens = np.resize(music.corpus("valid").ids(0), STREAMED).astype(np.int32)
     require_same_as_keras([network], step_model(files["float32"], [network]), tokens)
     for kind, tflite in files.items():
@@ -171,12 +168,3 @@ def _named(piece: Piece, music: Music) -> Piece:
     """Return a piece by whoever the model takes its composer for."""
     place = music.composer(piece.composer)
     return replace(piece, composer=music.composers[place] if place >= 0 else "")
-
-
-def thinned(pieces: Sequence[Piece], most: int) -> list[Piece]:
-    """Return every so manieth piece, so that all together have about so many tokens at most.
-
-    It counts notes, not tokens, so that it takes the same pieces on every grid.
-    """
-    tokens = 3 * sum(len(piece.notes) for piece in pieces)  # an attack, an end and a wait
-    return [*pieces[:: max(1, -(-tokens // most))]]

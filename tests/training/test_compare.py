@@ -8,7 +8,8 @@ from neuralmidi import bundle
 
 from training.compare import COLUMNS, main
 from training.settings import settings_from
-from training.trial import EPOCHS, spend, thinned
+from training.ship import thinned
+from training.trial import EPOCHS, spend
 
 SMALL = ("--batch=4", "--seq_len=32", "--width=8", "--tokens=2000", "--vocabulary=40", "--seconds=0.03")
 

@@ -47,7 +47,7 @@ def subject(each: Variant, folder: Path) -> Subject:
     heard = music(settings, folder)
     keras.utils.set_random_seed(settings.seed)
     network = build(settings, heard.representation.tokenizer)
-    files = exports(network)
+    files = exports([network])
     return Subject(
         each.name,
         network,
