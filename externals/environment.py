@@ -23,6 +23,7 @@ from neuralmidi.errors import NeuralMIDIError
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / ".build" / "logs"
+PACKAGE = ROOT / "externals" / "neuralmidi"
 EXTERNAL = ROOT / "externals" / "neuralmidi.pd_linux"
 NO_NETWORK = re.compile(
     "Temporary failure|Could not resolve|Network is unreachable|NewConnectionError|timed out"
@@ -233,6 +234,8 @@ class Environment:
         folder: where it is made.
         suits: which Python may be its base.
         sources: a change in one of these files, or in a file of one of these folders, installs it again.
+        package: so does a module that comes to this folder or leaves it: an editable installation knows
+            where each module lies, though not what is in it.
         products: files that the installation leaves outside its folder.
         options: more options for ``pip install``.
     """
@@ -240,6 +243,7 @@ class Environment:
     folder: Path
     suits: Callable[[Python], bool]
     sources: tuple[Path, ...]
+    package: Path = PACKAGE
     products: tuple[Path, ...] = ()
     options: tuple[str, ...] = ()
 
@@ -271,7 +275,7 @@ class Environment:
             project,
         ]
         run_step(f"installing neuralmidi and what it needs into {self.folder.name}", pip, logs)
-        new = {"home": self._home(), "sources": self._digest(), "extras": sorted(extras)}
+        new = {"home": self._home(), "sources": self.digest(), "extras": sorted(extras)}
         self._stamp_file.write_text(json.dumps(new))
 
     def _make(self, clear: bool) -> None:
@@ -303,18 +307,21 @@ class Environment:
         return stamp
 
     def _current(self, stamp: dict[str, Any]) -> bool:
-        return stamp.get("home") == self._home() and stamp.get("sources") == self._digest()
+        return stamp.get("home") == self._home() and stamp.get("sources") == self.digest()
 
     def _home(self) -> str:
         """Where it lies and what Python runs there: an environment does not survive a change of either."""
         return f"{self.folder} {probe(str(self._python))}"
 
-    def _digest(self) -> str:
+    def digest(self) -> str:
+        """What the installation depends on: where this differs, it is out of date."""
         digest = hashlib.sha256(" ".join(self.options).encode())
         for source in self.sources:
             for file in sorted(source.rglob("*")) if source.is_dir() else [source]:
                 if file.is_file():
                     digest.update(file.name.encode() + file.read_bytes())
+        modules = sorted(str(module.relative_to(self.package)) for module in self.package.rglob("*.py"))
+        digest.update("\n".join(modules).encode())
         return digest.hexdigest()
 
 

@@ -80,3 +80,23 @@ def test_no_python_at_all_is_one_line(bare: Path) -> None:
     )
     assert run.returncode == 1
     assert run.stderr.startswith("Python: 3.10 or newer is not installed / sudo apt-get install python3")
+
+
+def test_a_module_that_comes_or_goes_installs_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(EXTERNALS))
+    from environment import Environment
+
+    (tmp_path / "objects").mkdir()
+    (tmp_path / "one.py").touch()
+    environment = Environment(tmp_path / ".venv", bool, sources=(), package=tmp_path)
+    before = environment.digest()
+    (tmp_path / "one.py").write_text("an editable installation sees what is in it")
+    (tmp_path / "objects" / "notes.txt").touch()
+    assert environment.digest() == before
+    new = tmp_path / "objects" / "two.py"
+    new.touch()
+    assert environment.digest() != before
+    new.unlink()
+    assert environment.digest() == before
