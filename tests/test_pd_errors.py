@@ -320,6 +320,17 @@ def test_what_is_recorded_is_what_was_played(tmp_path: Path) -> None:
     assert sounding_after(recorded) == set(), "the file ends every note"
 
 
+def test_a_recording_has_the_bars_of_the_composer_s_grid(tmp_path: Path) -> None:
+    patch, box = playing(name="composer tiny_poly")
+    recorder, grid, told = patch.obj("recorder waltz.mid"), patch.obj("route grid"), patch.msg("grid $1 $2")
+    patch.connect((box, 0, recorder, 0), (box, 2, grid, 0), (grid, 0, told, 0), (told, 0, recorder, 0))
+    patch.at(0, "primer waltz.mid", box)
+    patch.at(1900, "write", recorder)
+    assert run_pd(patch, tmp_path).errors == []
+    (metre,) = (m for m in mido.MidiFile(tmp_path / "waltz.mid") if m.type == "time_signature")
+    assert (metre.numerator, metre.denominator) == (3, 4)
+
+
 def test_a_recorder_says_what_it_cannot_do(tmp_path: Path) -> None:
     patch = Patch()
     box = patch.obj("recorder")
@@ -332,6 +343,8 @@ def test_a_recorder_says_what_it_cannot_do(tmp_path: Path) -> None:
         "60 90 17",
         "sixty 90 1",
         "tempo 0",
+        "grid 4",
+        "grid 4 65",
         "wirte",
         "write 7",
     ):
@@ -340,7 +353,7 @@ def test_a_recorder_says_what_it_cannot_do(tmp_path: Path) -> None:
     patch.at(2, "write good.mid", box)
     patch.quit_at(10)
     run = run_pd(patch, tmp_path)
-    assert len(run.errors) == 9
+    assert len(run.errors) == 11
     assert "no file is named / send `write NAME.mid`" in run.errors[0]
     assert f"{tmp_path}/nowhere/take.mid" in run.errors[1]
     assert run.logged("status")[-1][1] == ["wrote", f"{tmp_path}/good.mid", "1"]

@@ -55,6 +55,11 @@ def onsets(file: Path) -> list[tuple[int, int]]:
     return found
 
 
+def time_signature(file: Path) -> tuple[int, int]:
+    (metre,) = (message for message in mido.MidiFile(file) if message.type == "time_signature")
+    return metre.numerator, metre.denominator
+
+
 def test_a_recording_is_complete_and_says_what_it_is(tmp_path: Path) -> None:
     run = play(
         *COMPOSER,
@@ -108,6 +113,7 @@ def test_pd_plays_the_notes_that_the_composer_composes_without_pd(
     alone = [sys.executable, "-m", "neuralmidi", str(DATA / model), *settings, "--midi", str(without)]
     subprocess.run(alone, check=True, capture_output=True)
     assert onsets(in_pd) == onsets(without) != []
+    assert time_signature(in_pd) == time_signature(without)
 
 
 def test_it_says_how_long_bars_of_the_primers_metre_are(tmp_path: Path) -> None:

@@ -4,13 +4,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from neuralmidi import midi_file
-from neuralmidi.controls import CONTROLS, PITCH, TEMPO, VELOCITY
+from neuralmidi.controls import CONTROLS, PITCH, TEMPO, VELOCITY, Control
 from neuralmidi.errors import NeuralMIDIError
 from neuralmidi.notes import NoteEvent
 from neuralmidi.pd import Atom, Object, message
 
 STATUS = 0
 """The outlet."""
+
+STEPS = Control("grid", 1, 2000, 4, "steps", whole=True)
+BAR = Control("grid bar", *midi_file.BAR_BEATS, 4, "beats in a bar")
 
 
 class RecorderObject(Object):
@@ -26,6 +29,7 @@ class RecorderObject(Object):
         super().__init__(number, folders, time)
         self.file: Path | None = None
         self.bpm = TEMPO.default
+        self.beats_per_bar = BAR.default
         self.begin: float | None = None  # logical ms of the take's time 0; None: the first note is
         self.events: list[midi_file.Timed] = []
 
@@ -59,6 +63,11 @@ class RecorderObject(Object):
         """The tempo that bars and beats in the file follow; the notes stay where they were played."""
         self.bpm = bpm
 
+    @message(STEPS, STEPS)
+    def grid(self, per_beat: float, per_bar: float) -> None:
+        """How long a bar is in the file, all of it, as [composer] tells it; the notes stay where they are."""
+        self.beats_per_bar = BAR.check(per_bar / per_beat)
+
     @message()
     def write(self, *atoms: Atom) -> None:
         """Write the take; with a file's name from then on to that file. The take goes on."""
@@ -66,7 +75,7 @@ class RecorderObject(Object):
             self.file = self._path(atoms)
         if self.file is None:
             raise NeuralMIDIError("write", "no file is named", "send `write NAME.mid`")
-        midi_file.write(self.file, [*self.events, *self._ends()], self.bpm)
+        midi_file.write(self.file, [*self.events, *self._ends()], self.bpm, self.beats_per_bar)
         self.send(STATUS, "wrote", str(self.file), self._count())
 
     @message()
