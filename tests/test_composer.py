@@ -808,6 +808,15 @@ def test_a_blend_is_heard_in_the_music() -> None:
     assert play(one, 64) != play(other, 64)
 
 
+def test_a_primer_right_after_a_blend_is_heard_under_it() -> None:
+    bundle, given = curious("bach", "chopin")
+    composer = Composer(bundle)
+    composer.set("smooth", 0)
+    composer.blend("chopin")
+    composer.prime([Note(0, 4, 60)])
+    assert given == [[0, 1]] * len(given) != []
+
+
 def test_the_blend_survives_a_change_and_a_reset() -> None:
     composer = Composer(curious("bach", "chopin")[0])
     composer.set("smooth", 0)

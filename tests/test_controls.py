@@ -49,10 +49,8 @@ def test_a_glide_is_a_straight_line_that_stops_at_its_target() -> None:
     assert values == pytest.approx([0.75, 0.5, 0.25, 0, 0])
 
 
-def test_a_glide_of_no_time_is_there_at_the_next_step() -> None:
-    glide = Glide.at(1.0).toward(0.5, 0)
-    assert glide.value == 1.0
-    assert glide.after(1) == Glide.at(0.5)
+def test_a_glide_of_no_time_is_there_at_once() -> None:
+    assert Glide.at(1.0).toward(0.5, 0) == Glide.at(0.5)
 
 
 def test_a_new_target_starts_from_where_the_glide_is() -> None:

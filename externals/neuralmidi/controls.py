@@ -117,8 +117,8 @@ class Glide:
         return cls(value, value, 0.0)
 
     def toward(self, target: float, ms: float) -> "Glide":
-        """Leave for ``target`` from where it is now, to be there in ``ms``."""
-        return Glide(self.value, target, ms)
+        """Leave for ``target`` from where it is now, to be there in ``ms``; with 0 it is there at once."""
+        return Glide(self.value, target, ms) if ms else Glide.at(target)
 
     def after(self, ms: float) -> "Glide":
         """The glide ``ms`` later."""
