@@ -3,6 +3,9 @@
 Example:
     python -m training.evaluate tflite_models/bach dataset/piano_pd/Bach --split valid
 
+Each piece is scored as its composer's: whose folder it is in, if the model knows them, else as what the model
+calls others, if it has such; else as nobody's in particular.
+
 DATA is a folder of MIDI files, with a split.csv in it or above it; or the JSB chorales, their JSON or the
 folder it is in. The model's file is asked as it is asked when it plays: one token at a time.
 
@@ -28,32 +31,39 @@ from neuralmidi.bundle import Bundle
 from neuralmidi.errors import NeuralMIDIError
 from neuralmidi.options import Options
 from neuralmidi.quiet import quiet
+from neuralmidi.tokenizer import ChordTokenizer
 
 from training.corpora import Corpus, read
 from training.dataset import SPLITS, Piece
 from training.likelihood import KINDS, Conditioned, Score, score, sounding
+from training.pool import place_of
 from training.progress import progress
 from training.spelling import Spelling
 from training.statistics import BARS, EXCERPTS, compare, generate, real
 
 
 def like(model: Bundle, composer: str) -> Conditioned:
-    """Return a model that plays like one of its composers; like nobody if it does not know the name."""
+    """Return a model that plays like one of its composers, or whom it takes them for, see `place_of`."""
     if not model.condition_names:
         return Conditioned(model.model, None)
-    named = [float(name == composer) for name in model.condition_names]
-    return Conditioned(model.model, np.array(named, np.float32))
+    condition = np.zeros(len(model.condition_names), np.float32)
+    place = place_of(composer, model.condition_names)
+    if place >= 0:
+        condition[place] = 1
+    return Conditioned(model.model, condition)
 
 
 def score_pieces(model: Bundle, pieces: Sequence[Piece], train: Sequence[Piece] = ()) -> list[Score]:
-    """Score pieces, each from its first step on; a model of many composers plays each like its own.
+    """Score pieces, each from its first step on and as its composer's, see `like`.
 
     Args:
         model: what is scored.
         pieces: what it is scored by.
         train: the music to learn from how a chord beyond a vocabulary is spelled; else a guess must do.
     """
-    spelling = Spelling(sounding(piece, model.steps_per_beat) for piece in train)
+    spelling = Spelling()
+    if isinstance(model.tokenizer, ChordTokenizer):
+        spelling = Spelling(sounding(piece, model.steps_per_beat) for piece in train)
     return [
         score(like(model, piece.composer), model.tokenizer, piece, spelling)
         for piece in progress("scoring", pieces)

@@ -1,6 +1,6 @@
 """Before training: what the music is like, what will go wrong with it, and what to do."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -136,17 +136,3 @@ def report_on(found: Survey, report: Report) -> None:
     """Say it all."""
     for line in [*found.told(), found.summary(), *found.advice()]:
         report(line)
-
-
-def pooled(composers: Mapping[str, int], least: int) -> tuple[str, ...]:
-    """Return the composers that a model tells apart, those with little music together as `OTHERS`.
-
-    Args:
-        composers: training notes of each.
-        least: notes that make a composer worth a name.
-    """
-    names = sorted(name for name, notes in composers.items() if notes >= least)
-    return (*names, *([OTHERS] if len(names) < len(composers) else []))
-
-
-OTHERS: Final = "others"

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from training import shards
 from training.base import Base
-from training.dataset import Piece, Source, Split, read_all
-from training.preflight import OTHERS, Survey, pooled
+from training.dataset import Piece, Source, Split, read_all, silent
+from training.pool import place_of, pooled
+from training.preflight import Survey
 from training.progress import progress
 from training.settings import Settings
 from training.tokens import Line, Representation, known, representation
@@ -43,20 +41,11 @@ class Music:
 
     def pieces(self, split: Split) -> Iterator[Piece]:
         """Read the pieces of a split."""
-        return read_all(
-            [source for source in self.sources if source.split == split], self.notes, _say_nothing
-        )
+        return read_all([source for source in self.sources if source.split == split], self.notes, silent)
 
     def composer(self, name: str) -> int:
         """Return the index of a composer, of the others if there is such an entry, or -1 for no one."""
-        names = [each for each in (name, OTHERS) if each in self.composers]
-        return self.composers.index(names[0]) if names else -1
-
-    def condition(self, name: str) -> NDArray[np.float32] | None:
-        """Return what tells the model whose music it is; None if it takes no such input."""
-        if not self.composers:
-            return None
-        return np.array([place == self.composer(name) for place in range(len(self.composers))], np.float32)
+        return place_of(name, self.composers)
 
     def facts(self) -> dict[str, Any]:
         """Return what of it decides how a training comes out, as data."""
@@ -103,9 +92,7 @@ def prepare(
     notes = runs / "notes"
     train = [source for source in sources if source.split == "train"]
     spoken = (
-        known(base.tokenizer)
-        if base
-        else representation(settings, lambda: read_all(train, notes, _say_nothing))
+        known(base.tokenizer) if base else representation(settings, lambda: read_all(train, notes, silent))
     )
     composers: tuple[str, ...] = ()
     if together:
@@ -131,7 +118,3 @@ def _key(sources: Sequence[Source], spoken: Representation, composers: Sequence[
     tokenizer = spoken.tokenizer
     whole = json.dumps([files, tokenizer.kind, tokenizer.vocabulary, tokenizer.steps_per_beat, composers])
     return hashlib.sha256(whole.encode()).hexdigest()[:16]
-
-
-def _say_nothing(line: str) -> None:
-    """The survey has said it."""

@@ -17,7 +17,7 @@ from neuralmidi.errors import NeuralMIDIError
 from neuralmidi.options import Options
 from neuralmidi.quiet import quiet
 
-from training.dataset import Piece, Source, Split, find, read_all, read_splits
+from training.dataset import Piece, Source, Split, find, read_all, read_splits, silent
 from training.evaluate import score_pieces
 from training.likelihood import Score
 from training.progress import progress, say
@@ -67,7 +67,7 @@ def share(model: Bundle, name: str, sources: Sequence[Source]) -> Row:
 def _pieces(sources: Sequence[Source], split: Split) -> Iterator[Piece]:
     """Read the pieces of a split; which of them are doubtful is for those who train."""
     for source in progress(f"reading {split}", [each for each in sources if each.split == split]):
-        yield from read_all([source], report=_nothing)
+        yield from read_all([source], report=silent)
 
 
 def _music(model: Bundle, pieces: Sequence[Piece]) -> list[Music]:
@@ -77,10 +77,6 @@ def _music(model: Bundle, pieces: Sequence[Piece]) -> list[Music]:
 def _briefly(source: dict[str, Any]) -> dict[str, Any]:
     """Return a source without its list of files, which stands with the weights."""
     return {key: value for key, value in source.items() if key != "files"}
-
-
-def _nothing(line: str) -> None:
-    """Say nothing."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,28 +3,29 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from neuralmidi import bundle
 from neuralmidi.bundle import Bundle
 from neuralmidi.step_model import StepModel
-from neuralmidi.tokenizer import ChordTokenizer, PolyTokenizer
+from neuralmidi.tokenizer import PolyTokenizer
 from numpy.typing import NDArray
 
 from training import statistics
 from training.baselines import ChordCounts, EventCounts
 from training.dataset import Piece
+from training.evaluate import score_pieces
 from training.export import ExportError, described, require_same_as_keras, step_model
 from training.fit import read_history, read_machine
-from training.likelihood import Conditioned, Score, encoded, score, score_events, sounding
+from training.likelihood import Score, encoded, score_events, sounding
 from training.network import Network
 from training.pictures import curves, roll
 from training.prepare import Music
 from training.progress import progress
 from training.quantised import exports
 from training.sources import credited
-from training.spelling import Spelling
 from training.table import Row
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def ship(job: "Job", music: Music, members: "Sequence[Member]") -> Row | None:
     loaded = bundle.load(directory)  # what the player will do
     valid = thinned([*music.pieces("valid")], SCORED)
     train = thinned([*music.pieces("train")], 5 * SCORED)
-    scores = _scores(loaded, music, valid, train)
+    scores = _scores(loaded, valid, train)
     learnt, heard, played = _played(job, loaded, valid, train)
     compared = statistics.compare(heard, played, learnt)
     told = {"scores": _told(scores, job, music, valid), "music": compared}
@@ -92,7 +93,8 @@ def _export(networks: Sequence[Network], music: Music) -> tuple[bytes, dict[str,
     tokens = np.concatenate([_tokens(music, piece) for piece in pieces])
     worst = require_same_as_keras(networks, models["float32"], np.resize(tokens, max(256, len(tokens))))
     print(f"256 streamed steps through LiteRT equal Keras within {worst:.1g}")
-    scores = {kind: _score(each, music, pieces, Spelling()) for kind, each in models.items()}
+    asked = {kind: _unwritten(each, music) for kind, each in models.items()}
+    scores = {kind: sum(score_pieces(each, pieces), Score()) for kind, each in asked.items()}
     cost = scores["int8"].nats_per_note - scores["float32"].nats_per_note
     print(f"8-bit weights cost {cost:+.4f} of {scores['float32'].nats_per_note:.3f} nats per note")
     dear = cost > COSTLY * scores["float32"].nats_per_note and len(files["float32"]) <= LARGEST
@@ -104,12 +106,15 @@ def _export(networks: Sequence[Network], music: Music) -> tuple[bytes, dict[str,
     return files[kind], note | {"float32_equals_keras_within": float(f"{worst:.1g}")}
 
 
-def _scores(loaded: Bundle, music: Music, valid: Sequence[Piece], train: Sequence[Piece]) -> dict[str, Score]:
+def _unwritten(model: StepModel, music: Music) -> Bundle:
+    """Return a file as the player will have it, before it is known which one is written."""
+    tokenizer = music.representation.tokenizer
+    return Bundle(Path(), "", "", tokenizer, tokenizer.steps_per_beat, model, music.composers, None, {})
+
+
+def _scores(loaded: Bundle, valid: Sequence[Piece], train: Sequence[Piece]) -> dict[str, Score]:
     """Return the scores of the model and of what counting achieves on the same pieces."""
-    spelling = Spelling()
-    if isinstance(loaded.tokenizer, ChordTokenizer):
-        spelling = Spelling(sounding(piece, loaded.steps_per_beat) for piece in train)
-    scores = {"this model": _score(loaded.model, music, valid, spelling)}
+    scores = {"this model": sum(score_pieces(loaded, valid, train), Score())}
     grid = min(GRID_OF_CHORDS, loaded.steps_per_beat)
     chords = ChordCounts([sounding(piece, grid) for piece in train])
     counted = (chords.score(sounding(piece, grid), grid) for piece in valid)
@@ -121,15 +126,6 @@ def _scores(loaded: Bundle, music: Music, valid: Sequence[Piece], train: Sequenc
         pieces = (encoded(tokenizer, piece) for piece in progress("counting", some))
         scores["event 6-gram"] = sum((score_events(events, tokenizer, each) for each in pieces), Score())
     return scores
-
-
-def _score(model: StepModel, music: Music, pieces: Sequence[Piece], spelling: Spelling) -> Score:
-    """Score pieces, each as its composer's."""
-    tokenizer = music.representation.tokenizer
-    asked = (
-        (Conditioned(model, music.condition(piece.composer)), piece) for piece in progress("scoring", pieces)
-    )
-    return sum((score(each, tokenizer, piece, spelling) for each, piece in asked), Score())
 
 
 def _played(

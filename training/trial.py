@@ -13,7 +13,7 @@ from neuralmidi.bundle import Bundle
 from neuralmidi.quiet import quiet
 
 from training.concert import Concert, windows
-from training.dataset import Piece, Source
+from training.dataset import Source
 from training.evaluate import score_pieces
 from training.export import STREAMED, require_same_as_keras, step_model
 from training.fidelity import fidelity
@@ -150,7 +150,7 @@ def _export(network: Network, music: Music, run: Path) -> dict[str, Bundle]:
 
 def _scores(models: Mapping[str, Bundle], music: Music) -> dict[str, Any]:
     """Return the figures of both files on the same validation pieces, whatever the grid."""
-    valid = [_named(piece, music) for piece in thinned([*music.pieces("valid")], SCORED)]
+    valid = thinned([*music.pieces("valid")], SCORED)
     train = thinned([*music.pieces("train")], 5 * SCORED) if models["int8"].tokenizer.kind == "chords" else []
     scores = {kind: sum(score_pieces(model, valid, train), Score()) for kind, model in models.items()}
     lost = fidelity(valid, models["int8"].steps_per_beat)
@@ -162,9 +162,3 @@ def _scores(models: Mapping[str, Bundle], music: Music) -> dict[str, Any]:
         "moved": lost.moved,
         "lost": lost.lost,
     }
-
-
-def _named(piece: Piece, music: Music) -> Piece:
-    """Return a piece by whoever the model takes its composer for."""
-    place = music.composer(piece.composer)
-    return replace(piece, composer=music.composers[place] if place >= 0 else "")

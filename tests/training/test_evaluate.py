@@ -8,6 +8,7 @@ from neuralmidi import bundle
 
 from training.chorales import piece
 from training.evaluate import like, main, score_pieces
+from training.pool import OTHERS
 
 CHORDS = [[48, 60, 64, 67]] * 4 + [[48, 60, 64, 69]] * 4 + [[60, 65, 69]] * 4
 
@@ -70,6 +71,12 @@ def test_each_piece_is_scored_as_its_own_composers(data: Path) -> None:
     )
     assert low < nobody
     assert like(bundle.load(data / "tiny"), "low").condition is None
+
+
+def test_who_has_no_name_in_a_model_is_one_of_its_others(data: Path) -> None:
+    model = replace(bundle.load(data / "tiny_blend"), condition_names=("low", OTHERS))
+    assert like(model, "low").condition == pytest.approx([1, 0])
+    assert like(model, "else").condition == pytest.approx([0, 1])
 
 
 @pytest.mark.parametrize(

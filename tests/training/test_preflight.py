@@ -5,7 +5,7 @@ import pytest
 from midi import SCALE, midi_file, piece, song
 
 from training.dataset import Piece, Split, find
-from training.preflight import OTHERS, Survey, pooled, report_on, survey
+from training.preflight import Survey, report_on, survey
 from training.prepare import survey as survey_files
 
 
@@ -72,11 +72,6 @@ def test_drums_alone_are_nothing_to_learn_from(tmp_path: Path) -> None:
     assert found.advice() == [
         "there is nothing to learn from, drums are left out / add files with pitched instruments"
     ]
-
-
-def test_composers_with_little_music_are_pooled() -> None:
-    assert pooled({"bach": 9000, "adam": 100, "wolf": 5000}, 5000) == ("bach", "wolf", OTHERS)
-    assert pooled({"bach": 9000}, 5000) == ("bach",)
 
 
 def test_a_survey_of_nothing_says_so() -> None:

@@ -39,15 +39,11 @@ def test_composers_get_a_name_each_and_small_ones_one_together(tmp_path: Path) -
         "BobC": 1,
         "Zoe": 2,
     }
-    condition = music.condition("bob")
-    assert condition is not None
-    assert condition.tolist() == [0, 1, 0]
 
 
 def test_one_composer_alone_is_not_told_apart(tmp_path: Path) -> None:
     music = prepared(make(tmp_path), together=False)
     assert music.composers == ()
-    assert music.condition("ann") is None
     assert set(music.corpus("train").pieces["composer"]) == {-1}
 
 
