@@ -21,13 +21,18 @@ COLUMNS: Final[Columns] = {
     "minutes": "{:.1f}",
 }
 """Of the table at the end of a training: what each model achieved, and what it costs."""
+FOOTNOTE: Final = """\
+chord 6-gram: of the sets of pitches that sound, where no note is struck again and none is loud or soft; its
+nats per note cannot be compared with those of a model that plays note after note, an event 6-gram's can"""
 
 
 def print_table(rows: Sequence[Row]) -> None:
-    """Print a row per model; likelihoods are of the validation pieces, exact and in the same unit."""
+    """Print a row per model; likelihoods are of the validation pieces and exact."""
     if rows:
         print("\nnats per note on the validation pieces: lower is better")
         print("\n".join(lines(COLUMNS, rows)))
+        if any({"chord 6-gram", "event 6-gram"} <= {*row} for row in rows):
+            print(FOOTNOTE)
 
 
 def lines(columns: Columns, rows: Sequence[Row], *, markdown: bool = False) -> list[str]:
