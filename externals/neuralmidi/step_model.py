@@ -1,7 +1,9 @@
 """A neural network that takes one token at a time. The one module that knows LiteRT."""
 
-from collections.abc import Callable, Mapping, Sequence
+import ctypes
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Final
 
 import numpy as np
@@ -77,7 +79,7 @@ class StepModel:
     ) -> None:
         self._interpreter = _interpreter(tflite)
         inputs, outputs = _tensors(self._interpreter)
-        self._carried, self._caches, self._default = tuple(carried), tuple(caches), condition
+        self._default = condition
         self.condition_size = 0 if condition is None else len(condition)
         _check_names(inputs, outputs, (*carried, *caches), takes_condition=condition is not None)
         self.vocabulary_size = int(outputs[LOGITS]["shape"][-1])
@@ -86,16 +88,18 @@ class StepModel:
         if condition is not None:
             _check(CONDITION, inputs[CONDITION], np.float32, ((1, self.condition_size),))
         self.state_shapes: Mapping[str, Shape] = {name: _shape(inputs[name]) for name in (*carried, *caches)}
-        self._slots = _check_states(inputs, outputs, self._carried, self._caches)
-        self._in = {name: _view(self._interpreter, tensor) for name, tensor in inputs.items()}
-        self._out = {name: _view(self._interpreter, tensor) for name, tensor in outputs.items()}
+        self._slots = _check_states(inputs, outputs, carried, caches)
+        _settle(self._interpreter, inputs, outputs)
+        into = {name: _memory(self._interpreter, tensor) for name, tensor in inputs.items()}
+        out = {name: _memory(self._interpreter, tensor) for name, tensor in outputs.items()}
+        self._token, self._logits, self._condition = into[TOKEN], out[LOGITS].ravel(), into.get(CONDITION)
+        self._carried_in, self._carried_out = ([side[name] for name in carried] for side in (into, out))
+        self._caches, self._rows = [into[name][0] for name in caches], [out[name][0, 0] for name in caches]
         self._held: tuple[Rows | None, ...] = (None,) * self._slots  # what the interpreter's caches hold
-        for name in caches:
-            self._in[name]()[:] = 0  # LiteRT does not
 
     def initial_state(self) -> State:
         """Return the state before any token: all zeros."""
-        carried = tuple(np.zeros(self.state_shapes[name], np.float32) for name in self._carried)
+        carried = tuple(np.zeros_like(part) for part in self._carried_in)
         return State(self.state_shapes, carried, (None,) * self._slots, 0)
 
     def step(self, state: State, token: int, condition: Array | None = None) -> tuple[Array, State]:
@@ -118,21 +122,19 @@ class StepModel:
         if not 0 <= token < self.vocabulary_size:
             why = f"outside the vocabulary, 0 to {self.vocabulary_size - 1}"
             raise NeuralMIDIError(f"token {token}", why, "feed a token of this model's tokenizer")
-        if state.shapes != self.state_shapes:
+        if state.shapes is not self.state_shapes and state.shapes != self.state_shapes:
             raise NeuralMIDIError("state", "is another model's", "start from this model's initial_state()")
         self._set_condition(condition)
         self._hold(state.slots)
-        self._in[TOKEN]()[...] = token
-        for name, part in zip(self._carried, state.carried, strict=True):
-            self._in[name]()[...] = part
-        try:
-            self._interpreter.invoke()
-        except RuntimeError as error:
-            raise NeuralMIDIError("model.tflite", f"a step failed: {error}", _EXPORT_AGAIN) from error
-        logits: Array = self._out[LOGITS]().ravel().copy()
-        if not np.isfinite(logits).all():
+        self._token[...] = token
+        for place, part in zip(self._carried_in, state.carried, strict=True):
+            place[...] = part
+        _run(self._interpreter)
+        logits = self._logits.copy()
+        # If there is a NaN among them, numpy takes it for both the smallest and the largest.
+        if not (isfinite(logits[logits.argmin()]) and isfinite(logits[logits.argmax()])):
             raise NeuralMIDIError("model.tflite", "its output is not finite", _EXPORT_AGAIN)
-        carried = tuple(self._out[name]().copy() for name in self._carried)
+        carried = tuple([part.copy() for part in self._carried_out])
         return logits, State(self.state_shapes, carried, self._slots_after(state), state.fed + 1)
 
     def _set_condition(self, condition: Array | None) -> None:
@@ -142,8 +144,8 @@ class StepModel:
         if size != self.condition_size:
             why = f"has {size} numbers, not {self.condition_size}"
             raise NeuralMIDIError("condition", why, "give a number for each of the model's names")
-        if condition is not None:
-            self._in[CONDITION]()[...] = condition
+        if self._condition is not None:
+            self._condition[...] = condition
 
     def _hold(self, slots: tuple[Rows | None, ...]) -> None:
         """Let the interpreter's caches hold these rows. After an ordinary step they do already."""
@@ -159,14 +161,16 @@ class StepModel:
         if not self._slots:
             return ()
         slot = state.fed % self._slots
-        rows = tuple(self._out[name]()[0, 0].copy() for name in self._caches)
+        rows = tuple([row.copy() for row in self._rows])
         self._write(slot, rows)
-        self._held = (*state.slots[:slot], rows, *state.slots[slot + 1 :])
+        slots = list(state.slots)
+        slots[slot] = rows
+        self._held = tuple(slots)
         return self._held
 
     def _write(self, slot: int, rows: Rows | None) -> None:
-        for place, name in enumerate(self._caches):
-            self._in[name]()[0, slot] = 0 if rows is None else rows[place]
+        for place, cache in enumerate(self._caches):
+            cache[slot] = 0 if rows is None else rows[place]
 
 
 def _interpreter(tflite: bytes) -> Any:
@@ -201,10 +205,35 @@ def _tensors(interpreter: Any) -> tuple[dict[str, Details], dict[str, Details]]:
     return named
 
 
-def _view(interpreter: Any, details: Details) -> Callable[[], NDArray[Any]]:
-    """Return what gives the memory of a tensor. An array from it must be gone when the model runs."""
-    view: Callable[[], NDArray[Any]] = interpreter.tensor(details["index"])
-    return view
+def _settle(interpreter: Any, inputs: Mapping[str, Details], outputs: Mapping[str, Details]) -> None:
+    """Fill the inputs with zeros, and see that the model runs, and that its tensors stay where they are."""
+    for tensor in inputs.values():
+        interpreter.set_tensor(tensor["index"], np.zeros(_shape(tensor), tensor["dtype"]))
+    both = (*inputs.values(), *outputs.values())
+    places = []
+    for _ in range(2):  # whatever LiteRT lays out late, it has after the first run
+        _run(interpreter)
+        places.append([interpreter.tensor(tensor["index"])().ctypes.data for tensor in both])
+    if places[0] != places[1]:
+        raise _misfit("does not keep its tensors in their places")
+
+
+def _memory(interpreter: Any, details: Details) -> NDArray[Any]:
+    """Return the memory of a tensor that has settled: an array that may be kept as long as the interpreter.
+
+    Those that LiteRT itself hands out must be gone whenever the model runs, and to ask for them all again at
+    each step takes longer than the rest of what Python does in it.
+    """
+    lent = interpreter.tensor(details["index"])()
+    memory = (ctypes.c_char * lent.nbytes).from_address(lent.ctypes.data)
+    return np.frombuffer(memory, lent.dtype).reshape(lent.shape)
+
+
+def _run(interpreter: Any) -> None:
+    try:
+        interpreter.invoke()
+    except RuntimeError as error:
+        raise NeuralMIDIError("model.tflite", f"a step failed: {error}", _EXPORT_AGAIN) from error
 
 
 def _check_names(
