@@ -5,7 +5,8 @@ It has no clock, no files and no threads, and all that changes is one immutable 
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cache, reduce
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,11 @@ MOST_EVENTS = 24
 
 HOPELESS = 100.0
 """A token this many nats below the likeliest is one that the model rules out."""
+
+_BITS: Final = np.random.Philox(0)
+_DRAWS: Final = np.random.Generator(_BITS)
+_FRESH: Final = _BITS.state
+"""A generator takes long to make and a moment to set: one is set anew for every draw, and keeps nothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,8 +150,7 @@ class Composer:
         Raises:
             NeuralMIDIError: the model failed.
         """
-        controls = {name: glide.after(step_ms) for name, glide in self.state.controls.items()}
-        state = replace(self.state, controls=controls, blend=self.state.blend.after(step_ms))
+        state = _glided(self.state, step_ms)
         if state.live or state.struck:
             state, struck = _hear_player(state), frozenset[int]()
         else:
@@ -325,6 +330,15 @@ def _anew(state: ComposerState, history: History, metre: Metre | None) -> Compos
     return replace(state, reading=_reading(state.bundle, state))
 
 
+def _glided(state: ComposerState, ms: float) -> ComposerState:
+    """Let the controls and the blend move on for some time; most of the time they stand still."""
+    controls = {name: glide.after(ms) for name, glide in state.controls.items()}
+    blend = state.blend.after(ms)
+    if controls == state.controls and blend == state.blend:
+        return state
+    return replace(state, controls=controls, blend=blend)
+
+
 def _compose(state: ComposerState) -> tuple[ComposerState, frozenset[int]]:
     """Let the model play a slot, if its last wait is over.
 
@@ -340,9 +354,8 @@ def _compose(state: ComposerState) -> tuple[ComposerState, frozenset[int]]:
             if state.reading.hands.wait:
                 break
         state = _admit(state, struck)
-    return replace(
-        _remember(state, state.reading.hands.sounding, struck), reading=state.reading.later()
-    ), struck
+    history = _history(state, state.reading.hands.sounding, struck)
+    return replace(state, history=history, reading=state.reading.later()), struck
 
 
 def _open_slot(state: ComposerState) -> ComposerState:
@@ -368,9 +381,10 @@ def _say(state: ComposerState, draw: int) -> ComposerState:
 
 
 def _uniforms(state: ComposerState, draw: int) -> tuple[float, float]:
-    """Two numbers in [0, 1): they follow from the seed, the step and the draw, so no generator is kept."""
-    bits = np.random.Philox(key=state.seed, counter=(state.number, draw, 0, 0))
-    token, gate = np.random.Generator(bits).random(2).tolist()
+    """Two numbers in [0, 1): they follow from the seed, the step and the draw alone."""
+    counter, key = np.array([state.number, draw, 0, 0], np.uint64), np.array([state.seed, 0], np.uint64)
+    _BITS.state = {**_FRESH, "state": {"counter": counter, "key": key}}
+    token, gate = _DRAWS.random(2).tolist()
     return token, gate
 
 
@@ -386,12 +400,12 @@ def _allowed(logits: NDArray[np.float32], state: ComposerState, *, closes: bool)
         closes: only time may pass now.
     """
     tokenizer = state.bundle.tokenizer
-    pauses = list(tokenizer.pauses)
+    pauses = _places(tokenizer.pauses)
     if closes:
         closing = np.full_like(logits, -np.inf)
         closing[pauses] = logits[pauses]
         return closing
-    logits[list(tokenizer.unmusical)] = -np.inf
+    logits[_places(tokenizer.unmusical)] = -np.inf
     if state.history.is_silent and not state.reading.hands.sounding:
         logits[pauses] = -np.inf
     times = int(state.controls["repeats"].value)
@@ -401,6 +415,12 @@ def _allowed(logits: NDArray[np.float32], state: ComposerState, *, closes: bool)
     fresh = logits.copy()
     fresh[again] = -np.inf
     return fresh if fresh.max() > logits.max() - HOPELESS else logits
+
+
+@cache
+def _places(tokens: tuple[int, ...]) -> NDArray[np.intp]:
+    """Tokens as an index into logits: to read a tuple anew takes longer than what is done with it."""
+    return np.array(tokens, np.intp)
 
 
 def _admit(state: ComposerState, struck: frozenset[int]) -> ComposerState:
@@ -451,14 +471,14 @@ def _hear(
     """Let the model hear for some slots what it has not composed, struck in the first of them."""
     for _ in range(slots):
         reading = state.reading.hearing(sounding, struck, state.blend.condition)
-        state = replace(_remember(state, sounding, struck), reading=reading)
+        state = replace(state, history=_history(state, sounding, struck), reading=reading)
         struck = frozenset()
     return state
 
 
-def _remember(state: ComposerState, sounding: Mapping[int, int], struck: Collection[int]) -> ComposerState:
-    """Let a slot go into the history."""
-    return replace(state, history=state.history.after(sounding, struck, 1 / state.steps_per_beat))
+def _history(state: ComposerState, sounding: Mapping[int, int], struck: Collection[int]) -> History:
+    """The history with one more slot in it."""
+    return state.history.after(sounding, struck, 1 / state.steps_per_beat)
 
 
 def _cut_off(state: ComposerState) -> ComposerState:

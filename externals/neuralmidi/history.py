@@ -1,7 +1,7 @@
 """What was played of late, as notes in beats: any model can be told of it, whatever its grid and words."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import ceil
 
 from .errors import NeuralMIDIError
@@ -58,8 +58,9 @@ class History:
             struck: those of them that begin in it; one that did not sound before does so anyway.
             beats: length of the slot.
         """
+        now = self.now + beats
         if not struck and sounding.keys() == self.held.keys():
-            return replace(self, now=self.now + beats, notes=self._remembered(self.now + beats))
+            return History(now, self._remembered(now), self.held)
         ended = tuple(
             note._replace(end=self.now)
             for pitch, note in self.held.items()
@@ -71,7 +72,6 @@ class History:
             else Note(self.now, self.now, pitch, velocity)
             for pitch, velocity in sounding.items()
         }
-        now = self.now + beats
         return History(now, (*self._remembered(now), *ended), held)
 
     @property

@@ -79,7 +79,7 @@ class Reading:
 
     def later(self) -> "Reading":
         """The slot is over."""
-        return replace(self, passed=self.passed + 1)
+        return Reading(self.bundle, self.state, self.token, self.hands, self.passed + 1)
 
     def on_time(self, condition: Condition) -> "Reading":
         """Open the slot that comes: the model knows how much time has passed."""
@@ -112,11 +112,12 @@ class Reading:
         """Ask the model what follows; returns the logits ``[V]``, and the reading to which to `add` it."""
         assert self.token is not None, "a slot is opened before anything is asked"
         logits, state = self.bundle.model.step(self.state, self.token, condition)
-        return logits, replace(self, state=state, token=None)
+        return logits, Reading(self.bundle, state, None, self.hands, self.passed)
 
     def add(self, token: int) -> "Reading":
         """One more token, which the network is told when it is asked for what follows."""
-        return replace(self, token=token, hands=self.bundle.tokenizer.read(self.hands, token))
+        hands = self.bundle.tokenizer.read(self.hands, token)
+        return Reading(self.bundle, self.state, token, hands, self.passed)
 
     def _told(self, tokens: Iterable[int], condition: Condition) -> "Reading":
         """Tell the model tokens; the last one waits."""

@@ -13,6 +13,12 @@ def _nothing() -> NDArray[np.int64]:
     return np.full(LONGEST, -1)
 
 
+def _shifted(numbers: NDArray[np.int64], first: int) -> NDArray[np.int64]:
+    shifted = np.empty_like(numbers)
+    shifted[0], shifted[1:] = first, numbers[:-1]
+    return shifted
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Repetition:
     """The last tokens, and how long each passage has been repeating. Nothing in it is ever written to.
@@ -30,8 +36,8 @@ class Repetition:
     def after(self, token: int, slot: int) -> "Repetition":
         """The same when one more token has been said, in a slot."""
         return Repetition(
-            np.concatenate(([token], self.tokens[:-1])),
-            np.concatenate(([slot], self.slots[:-1])),
+            _shifted(self.tokens, token),
+            _shifted(self.slots, slot),
             (self.runs + 1) * (self.tokens == token),
         )
 
@@ -44,6 +50,8 @@ class Repetition:
             bar: the shortest passage that counts, in slots; one that is shorter counts when it fills a bar.
         """
         ripe = self.runs >= times * _LENGTHS - 1
+        if not ripe.any():
+            return []
         ripe &= slot - self.slots >= bar
         ripe &= self.tokens >= 0
         return [int(token) for token in self.tokens[ripe]]

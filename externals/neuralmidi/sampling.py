@@ -37,9 +37,9 @@ def sample(
     if top_p < 1:
         weights[weights < _nucleus_floor(weights, top_p)] = 0
     # float64: 4096 float32 terms would lose the rare tokens in the sum.
-    cumulative = np.cumsum(weights, dtype=np.float64)
+    cumulative = weights.cumsum(dtype=np.float64)
     # side="right" steps over tokens of weight 0: they repeat the sum of the token before them.
-    return int(np.searchsorted(cumulative, uniform * cumulative[-1], side="right"))
+    return int(cumulative.searchsorted(uniform * cumulative[-1], side="right"))
 
 
 def _nucleus_floor(weights: NDArray[np.float32], top_p: float) -> np.float32:
