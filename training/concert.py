@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from training.settings import Settings
 from training.shards import Corpus
-from training.tokens import OWN_KEY, Representation
+from training.tokens import OWN_KEY, Representation, around
 
 AT_START: Final = 0.125
 """How often an excerpt begins at the beginning of a piece; else at a bar line anywhere in it."""
@@ -102,7 +102,7 @@ class Concert:
         sounding = tokens[:0]
         while filled < len(tokens):
             piece = int(self._groups[group][_draw(self._within[group], rng)])
-            first, last = corpus.pieces["keys"][piece]
+            first, last = around(corpus.pieces["keys"][piece], self.settings.keys)
             key = self.representation.keys[int(rng.integers(first, last + 1))]
             place = 0
             if filled == 0 and rng.random() >= AT_START:

@@ -37,6 +37,8 @@ class Settings:
         balance: how a composer's share of the excerpts grows with how much there is of their music: 1 in
             proportion, 0 not at all. Only for a model of many.
         nobody: share of the excerpts heard without a composer's name, so that none at all is a style, too.
+        keys: in how many keys each piece is heard, its own in their middle; 1 for music that is all in one
+            key already, which then need not be guessed.
         segue: share of the pieces that follow another without ``<start>``, so that a model that has come to
             an end knows how to go on.
         least_notes: training notes that make a composer worth a name of their own in a model of many.
@@ -65,6 +67,7 @@ class Settings:
     patience: int = 4
     balance: float = 0.7
     nobody: float = 0.1
+    keys: int = 12
     segue: float = 0.2
     least_notes: int = 5000
     seed: int = 1
@@ -147,6 +150,7 @@ LEGAL: Final[Mapping[str, tuple[float, float]]] = {
     "patience": (1, 10_000),
     "balance": (0, 1),
     "nobody": (0, 1),
+    "keys": (1, 12),
     "segue": (0, 1),
     "least_notes": (0, 1_000_000_000),
     "seed": (0, (1 << 31) - 1),

@@ -161,6 +161,17 @@ class Chords:
         )
 
 
+def around(keys: Sequence[int], most: int) -> tuple[int, int]:
+    """Return what is left of a first and a last of `SEMITONES`, as indices, if a piece is heard in fewer keys.
+
+    Args:
+        keys: the first and the last.
+        most: 1 to 12, its own key in their middle.
+    """
+    first, last = keys
+    return max(int(first), OWN_KEY - most // 2), min(int(last), OWN_KEY + (most - 1) // 2)
+
+
 def representation(settings: Settings, pieces: Callable[[], Iterable[Piece]]) -> Representation:
     """Return the representation that the settings name, with a vocabulary for some music.
 
@@ -195,7 +206,7 @@ def _chords(settings: Settings, pieces: Iterable[Piece]) -> Representation:
     for piece in pieces:
         chords = Counter(sounding(piece, settings.steps_per_beat))
         low, high = piece.notes[:, 2].min(), piece.notes[:, 2].max()
-        first, last = _keys(int(low), int(high))
+        first, last = around(_keys(int(low), int(high)), settings.keys)
         for shift in SEMITONES[first : last + 1]:
             for chord, many in chords.items():
                 if chord:

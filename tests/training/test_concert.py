@@ -13,7 +13,7 @@ from training.dataset import Piece
 from training.hands import Hands
 from training.settings import Settings, settings_from
 from training.shards import Corpus
-from training.tokens import Representation, representation
+from training.tokens import OWN_KEY, Representation, representation
 
 PIECES = [
     song(bars, seed, composer) for seed, (bars, composer) in enumerate([(60, "a"), (20, "a"), (9, "b")])
@@ -95,6 +95,22 @@ def test_pieces_follow_one_another_with_a_start_or_without(tmp_path: Path) -> No
 
     assert starts(0) > 2 * starts(0.8) > 0
     assert starts(1) == 0
+
+
+@pytest.mark.parametrize("most", [1, 2, 5])
+def test_music_that_is_in_one_key_is_heard_in_no_more_than_asked_for(tmp_path: Path, most: int) -> None:
+    made = concert(tmp_path, settings_from({"seq_len": 40, "batch": 64, "keys": most}))
+    heard = {key.tobytes() for index in range(4) for key in made.batch(0, index).tokens}
+    assert len(heard) > 64  # many an excerpt
+    ids = [made.corpus.ids(piece) for piece in range(len(PIECES))]
+    pieces = [np.concatenate([key[each] for each in ids]) for key in made.representation.keys]
+    found = {
+        shift - OWN_KEY
+        for shift, piece in enumerate(pieces)
+        for row in made.batch(0, 0).tokens
+        if row[20:].tobytes() in piece.tobytes()
+    }
+    assert found == set(range(-(most // 2), (most + 1) // 2))
 
 
 def test_a_row_is_one_composers_and_says_whose_or_nobodys(tmp_path: Path) -> None:
