@@ -162,7 +162,7 @@ class Chords:
 
 
 def around(keys: Sequence[int], most: int) -> tuple[int, int]:
-    """Return the first and the last of fewer `SEMITONES`, as indices, for a piece that is heard in fewer keys.
+    """Return the first and the last of `SEMITONES`, as indices, for a piece that is heard in fewer keys.
 
     Args:
         keys: the first and the last.
