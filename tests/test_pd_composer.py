@@ -122,6 +122,19 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     assert len(files) == 1
 
 
+def test_a_beat_is_kept_ready_on_any_grid_until_the_player_says_how_much(tmp_path: Path) -> None:
+    patch, box = a_composer()
+    for ms, wish in enumerate(("composer tiny_poly", "steps 48", "steps 1", "lookahead 5", "composer tiny")):
+        patch.at(100 * ms, "info", box)
+        patch.at(100 * ms + 50, wish, box)
+    patch.at(500, "info", box)
+    patch.quit_at(510)
+    run = run_pd(patch, tmp_path)
+    assert run.errors == []
+    told = [int(atoms[2]) for _, atoms in run.logged("status") if atoms[:2] == ["info", "lookahead"]]
+    assert told == [4, 12, 32, 4, 5, 5]
+
+
 @pytest.mark.parametrize(("name", "look_ahead"), [("tiny", 1), ("tiny", 4), ("tiny", 16), ("tiny_cache", 16)])
 def test_a_control_is_heard_at_the_very_next_step(tmp_path: Path, name: str, look_ahead: int) -> None:
     patch, box = a_composer(f"composer {name}")

@@ -169,6 +169,7 @@ class SteppedObject(Object, Generic[State, Prepared]):
     obeyed on Pd's thread at once, whatever Python is doing. Steps are prepared ahead of it.
 
     Attributes:
+        wished: how many steps the player wants to be kept ready; None: nothing has been said.
         chosen: how many steps make a beat for the player, who has sent ``steps``; None: as many as for the
             performer.
     """
@@ -178,7 +179,7 @@ class SteppedObject(Object, Generic[State, Prepared]):
     def __init__(self, number: int, folders: Sequence[Path], time: float) -> None:
         super().__init__(number, folders, time)
         self.handover: Handover[State, Prepared] | None = None
-        self.look_ahead = int(LOOK_AHEAD.default)
+        self.wished: int | None = None
         self.playing = False
         self.has_failed = False
         self.chosen: float | None = None
@@ -215,9 +216,7 @@ class SteppedObject(Object, Generic[State, Prepared]):
     @message(LOOK_AHEAD)
     def lookahead(self, steps: float) -> None:
         """How many steps are kept ready."""
-        self.look_ahead = int(steps)
-        if self.handover is not None:
-            self.handover.look_ahead = self.look_ahead
+        self.wished = int(steps)
 
     @message(selector="play")
     def hear_of_play(self, on: float) -> None:
@@ -249,6 +248,7 @@ class SteppedObject(Object, Generic[State, Prepared]):
         """Prepare one step if there are too few; False when nothing was to be done."""
         if self.handover is None or self.has_failed or self.sync:
             return False
+        self.handover.look_ahead = self.look_ahead
         return self.guarded(self.handover.prepare)
 
     def prepare_next(self) -> None:
@@ -282,6 +282,12 @@ class SteppedObject(Object, Generic[State, Prepared]):
     def grid(self) -> float:
         """How many steps make a beat for whoever performs now."""
         return GRID
+
+    @property
+    def look_ahead(self) -> int:
+        """How many steps are kept ready: as the player wishes, or else a beat, but 4 at least."""
+        beat = round(self.chosen or self.grid)
+        return self.wished or min(max(beat, int(LOOK_AHEAD.default)), int(LOOK_AHEAD.high))
 
     @property
     def released(self) -> int:
