@@ -204,7 +204,7 @@ EVEN = "those less than 5 ms after the last, when Pd catches up, are left out: t
 
 def _released(records: Records, phase: Phase) -> Iterator[Row]:
     underruns = len(records[phase.name, "underrun"])
-    how = f"a bang every 10 ms into [composer], look-ahead 4; {phase.situation.how}; {underruns} underruns"
+    how = f"a bang every 10 ms into [composer], a beat ahead; {phase.situation.how}; {underruns} underruns"
     for place, time_of in enumerate(("wall", "thread CPU")):
         what = f"released step, {phase.situation.name}: {time_of} time on Pd's thread"
         yield spread(
@@ -239,7 +239,7 @@ def _lateness(records: Records, phase: Phase, busy: str) -> Iterator[Row]:
 
 
 NEXT = (
-    "from `channel n` to the first note on n, look-ahead 4, unless a rest comes first; 1 step is the next one"
+    "from `channel n` to the first note on n, a beat ahead, unless a rest comes first; 1 step is the next one"
 )
 
 
