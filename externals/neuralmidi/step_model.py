@@ -89,12 +89,12 @@ class StepModel:
             _check(CONDITION, inputs[CONDITION], np.float32, ((1, self.condition_size),))
         self.state_shapes: Mapping[str, Shape] = {name: _shape(inputs[name]) for name in (*carried, *caches)}
         self._slots = _check_states(inputs, outputs, carried, caches)
-        _settle(self._interpreter, inputs, outputs)
+        _settle(self._interpreter, inputs)
         into = {name: _memory(self._interpreter, tensor) for name, tensor in inputs.items()}
-        out = {name: _memory(self._interpreter, tensor) for name, tensor in outputs.items()}
-        self._token, self._logits, self._condition = into[TOKEN], out[LOGITS].ravel(), into.get(CONDITION)
+        out = {name: tensor["index"] for name, tensor in outputs.items()}
+        self._token, self._logits, self._condition = into[TOKEN], out[LOGITS], into.get(CONDITION)
         self._carried_in, self._carried_out = ([side[name] for name in carried] for side in (into, out))
-        self._caches, self._rows = [into[name][0] for name in caches], [out[name][0, 0] for name in caches]
+        self._caches, self._rows = [into[name][0] for name in caches], [out[name] for name in caches]
         self._held: tuple[Rows | None, ...] = (None,) * self._slots  # what the interpreter's caches hold
 
     def initial_state(self) -> State:
@@ -130,11 +130,11 @@ class StepModel:
         for place, part in zip(self._carried_in, state.carried, strict=True):
             place[...] = part
         _run(self._interpreter)
-        logits = self._logits.copy()
+        logits: Array = self._interpreter.get_tensor(self._logits).ravel()
         # If there is a NaN among them, numpy takes it for both the smallest and the largest.
         if not (isfinite(logits[logits.argmin()]) and isfinite(logits[logits.argmax()])):
             raise NeuralMIDIError("model.tflite", "its output is not finite", _EXPORT_AGAIN)
-        carried = tuple([part.copy() for part in self._carried_out])
+        carried = tuple([self._interpreter.get_tensor(part) for part in self._carried_out])
         return logits, State(self.state_shapes, carried, self._slots_after(state), state.fed + 1)
 
     def _set_condition(self, condition: Array | None) -> None:
@@ -161,7 +161,7 @@ class StepModel:
         if not self._slots:
             return ()
         slot = state.fed % self._slots
-        rows = tuple([row.copy() for row in self._rows])
+        rows = tuple([self._interpreter.get_tensor(row)[0, 0] for row in self._rows])
         self._write(slot, rows)
         slots = list(state.slots)
         slots[slot] = rows
@@ -205,24 +205,24 @@ def _tensors(interpreter: Any) -> tuple[dict[str, Details], dict[str, Details]]:
     return named
 
 
-def _settle(interpreter: Any, inputs: Mapping[str, Details], outputs: Mapping[str, Details]) -> None:
-    """Fill the inputs with zeros, and see that the model runs, and that its tensors stay where they are."""
+def _settle(interpreter: Any, inputs: Mapping[str, Details]) -> None:
+    """Fill the inputs with zeros, and see that the model runs, and that they stay where they are."""
     for tensor in inputs.values():
         interpreter.set_tensor(tensor["index"], np.zeros(_shape(tensor), tensor["dtype"]))
-    both = (*inputs.values(), *outputs.values())
     places = []
     for _ in range(2):  # whatever LiteRT lays out late, it has after the first run
         _run(interpreter)
-        places.append([interpreter.tensor(tensor["index"])().ctypes.data for tensor in both])
+        places.append([interpreter.tensor(tensor["index"])().ctypes.data for tensor in inputs.values()])
     if places[0] != places[1]:
-        raise _misfit("does not keep its tensors in their places")
+        raise _misfit("does not keep its inputs in their places")
 
 
 def _memory(interpreter: Any, details: Details) -> NDArray[Any]:
-    """Return the memory of a tensor that has settled: an array that may be kept as long as the interpreter.
+    """Return the memory of an input that has settled: an array that may be kept as long as the interpreter.
 
     Those that LiteRT itself hands out must be gone whenever the model runs, and to ask for them all again at
-    each step takes longer than the rest of what Python does in it.
+    each step takes longer than the rest of what Python does in it. Outputs are another matter: an operator may
+    lay them out anew in every step.
     """
     lent = interpreter.tensor(details["index"])()
     memory = (ctypes.c_char * lent.nbytes).from_address(lent.ctypes.data)
