@@ -221,8 +221,8 @@ def _memory(interpreter: Any, details: Details) -> NDArray[Any]:
     """Return the memory of an input that has settled: an array that may be kept as long as the interpreter.
 
     Those that LiteRT itself hands out must be gone whenever the model runs, and to ask for them all again at
-    each step takes longer than the rest of what Python does in it. Outputs are another matter: an operator may
-    lay them out anew in every step.
+    each step takes longer than the rest of what Python does in it. Outputs are another matter: an operator
+    may lay them out anew in every step.
     """
     lent = interpreter.tensor(details["index"])()
     memory = (ctypes.c_char * lent.nbytes).from_address(lent.ctypes.data)
