@@ -5,6 +5,10 @@ Example:
 
 Writes OUT/<composer>.mid and .png: eight bars of a piece that the composer has not learnt from, if the
 dataset has one, above eight that it composed. --sound plays the same minute through Pure Data, into .wav.
+
+    python -m training.gallery --page tflite_models
+
+writes no minutes, but the page of a folder of models: a roll.png in the folder of each, shown in README.md.
 """
 
 import subprocess
@@ -21,7 +25,8 @@ from neuralmidi.errors import NeuralMIDIError
 from neuralmidi.options import Options, number
 from neuralmidi.quiet import quiet
 
-from training.dataset import Piece, find, read_all, read_splits
+from training import page
+from training.dataset import Piece, find, read_all, read_splits, silent
 from training.pictures import roll
 from training.progress import progress, say
 from training.statistics import BAR, Music, play, real
@@ -80,6 +85,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = _parser().parse_args(arguments)
         seed, tempo = int(SEED.check(options.seed)), TEMPO.check(options.tempo)
+        if options.page:
+            page.write(options.page)
+            return 0
         folders = bundle.default_directories()
         names = options.composers or bundle.available(folders)
         options.out.mkdir(parents=True, exist_ok=True)
@@ -102,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _unheard(datasets: Sequence[Path], split: Path | None, composer: str) -> Piece | None:
     """Return a piece of the validation part."""
-    sources = find(datasets, read_splits(split) if split else {}, [composer], report=lambda _: None)
+    sources = find(datasets, read_splits(split) if split else {}, [composer], report=silent)
     return next(read_all((source for source in sources if source.split == "valid"), report=say), None)
 
 
@@ -120,6 +128,9 @@ def _parser() -> Options:
     )
     parser.add_argument(
         "--split", type=Path, help="csv with columns file, split; default: a tenth each held out"
+    )
+    parser.add_argument(
+        "--page", type=Path, metavar="DIR", help="draw the page of a folder of models instead"
     )
     parser.add_argument("--sound", action="store_true", help="write WAV files, too")
     for control in (SEED, TEMPO):
