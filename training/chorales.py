@@ -27,8 +27,6 @@ FILES: Final[Mapping[int, str]] = {4: "jsb-chorales-16th.json", 1: "jsb-chorales
 SHARED: Final = 16
 """Intervals in a row of one soprano that are also in another: too many for chance."""
 
-VOICES: Final = 4
-
 Chords = tuple[tuple[int, ...], ...]
 Setting = tuple[str, Split, Chords]
 """A chorale's name, its split and what sounds in each step."""
@@ -84,47 +82,20 @@ def read(path: Path, steps_per_beat: int) -> list[Piece]:
     return [piece(*setting, steps_per_beat) for setting in _load(path)]
 
 
-def sources(path: Path, steps_per_beat: int, *, phases: bool = False, voices: bool = False) -> list[Chorale]:
+def sources(path: Path, steps_per_beat: int) -> list[Chorale]:
     """Return all pieces of a file as what a model is trained on.
 
     Args:
         path: the file.
         steps_per_beat: its grid.
-        phases: what the 16th grid has between the steps of a coarser one is further training pieces: the
-            harmony goes on there, and there are 229 chorales only.
-        voices: each training piece is there a second time without one of its voices, the lowest of the first
-            piece, the next of the second and so on: so a line is not known by heart from the others.
 
     Raises:
-        NeuralMIDIError: it is not such a file, or there is none of a finer grid.
+        NeuralMIDIError: it is not such a file.
     """
-    found = [(path, setting) for setting in _load(path)]
-    if phases:
-        finer = find(path.parent, max(FILES))
-        apart = max(FILES) // steps_per_beat
-        if finer is None or apart < 2:
-            why = f"steps of {steps_per_beat} to a beat are the finest there are"
-            raise NeuralMIDIError("--phases", why, "leave it out, or train on a coarser grid")
-        for name, split, chords in _load(finer):
-            found += [
-                (finer, (f"{name} from step {phase}", split, chords[phase::apart]))
-                for phase in range(1, apart)
-                if split == "train"
-            ]
-    if voices:
-        train = [(file, setting) for file, setting in found if setting[1] == "train"]
-        found += [(file, _without(setting, number % VOICES)) for number, (file, setting) in enumerate(train)]
     return [
-        Chorale(file, setting[0], "bach", setting[1], file.parent, piece=piece(*setting, steps_per_beat))
-        for file, setting in found
+        Chorale(path, each.name, each.composer, each.split, path.parent, piece=each)
+        for each in read(path, steps_per_beat)
     ]
-
-
-def _without(setting: Setting, voice: int) -> Setting:
-    """Return a chorale without a voice, counted from below."""
-    name, split, chords = setting
-    fewer = tuple(chord[:voice] + chord[voice + 1 :] for chord in chords)
-    return f"{name} without voice {voice + 1}", split, fewer
 
 
 def _load(path: Path) -> list[Setting]:

@@ -10,8 +10,6 @@ stop; the same command goes on where it was. The models are there to compare fig
 not to play: `neuralmidi models` does not list them.
 
     ... --base runs/all     begins with what that model knows, on whatever grid it knows it
-    ... --phases            quarter grid: the other three 16ths of each beat are further training pieces
-    ... --voices            each training piece a second time without one of its voices
 """
 
 import sys
@@ -29,6 +27,8 @@ from training.settings import CHORALES, FINE, SMOKE, settings_from
 
 LONGEST_WAIT: Final = 4
 """Beats that one ``wait`` token can say: a bar, in which hardly ever nothing changes."""
+IN_C: Final[Mapping[int, Mapping[str, Any]]] = {1: {"keys": 1}}
+"""The quarter grid's file has nearly all pieces moved to C: to hear them in other keys would unlearn that."""
 CREDITS: Final[Mapping[str, str]] = {
     "name": "JSB Chorales, https://github.com/czhuang/JSB-Chorales-dataset, in the split of "
     "Boulanger-Lewandowski, Bengio and Vincent (ICML 2012)",
@@ -46,8 +46,8 @@ def _jobs(options: Any) -> list[Job]:
     """Return what is to be done: one model."""
     base = read_base(options.base) if options.base else None
     asked = {name: value for name, value in command.given(options).items() if value is not None}
-    usual = {**CHORALES, **(FINE if base else {}), **(SMOKE if options.smoke else {})}
     grid = asked.get("steps_per_beat", CHORALES["steps_per_beat"])
+    usual = {**CHORALES, **IN_C.get(grid, {}), **(FINE if base else {}), **(SMOKE if options.smoke else {})}
     settings = settings_from({**usual, "longest_wait": LONGEST_WAIT * grid, **asked})
     if base:
         settings = base.settings_for(settings, own_grid=True)
@@ -55,7 +55,7 @@ def _jobs(options: Any) -> list[Job]:
     if path is None:
         wanted = f"get {' and '.join(chorales.FILES.values())}"
         raise NeuralMIDIError(str(options.dataset), "no chorales in it", wanted)
-    sources = chorales.sources(path, grid, phases=options.phases, voices=options.voices)
+    sources = chorales.sources(path, grid)
     plan = Plan(
         options.out_models,
         options.runs,
@@ -74,7 +74,6 @@ def _command(options: Any) -> str:
     """Return the command that makes the model again, with the folders of any machine."""
     words = ["python", "-m", "training.train_chorales", "--dataset", "dataset/jsb"]
     words += ["--out_models", "tflite_models"]
-    words += [f"--{name}" for name in ("phases", "voices") if getattr(options, name)]
     return " ".join([*words, *command.words(options)])
 
 
@@ -83,8 +82,6 @@ def _parser() -> Options:
     parser = Options("python -m training.train_chorales", summary, example)
     add = parser.add_argument
     add("--dataset", type=Path, required=True, metavar="DIR", help="with the chorales' JSON files")
-    add("--phases", action="store_true", help="train on what is between the steps of the 16th grid, too")
-    add("--voices", action="store_true", help="train on each piece without one of its voices, too")
     command.add_options(parser)
     return parser
 

@@ -77,26 +77,13 @@ def test_a_melody_of_the_training_part_is_known_in_every_key_and_rhythm() -> Non
     assert clean([train, same, other, short], [train]) == {"other", "short"}
 
 
-def test_training_pieces_are_there_at_other_places_of_the_beat_and_without_a_voice(tmp_path: Path) -> None:
+def test_a_model_is_trained_on_the_pieces_of_one_file(tmp_path: Path) -> None:
     chord = [40, 50, 60, 70]
-    quarter = chorales(tmp_path / FILES[1], train=[[chord, chord]], valid=[[chord]])
-    others = [[pitch + phase for pitch in chord] for phase in (1, 2, 3)]
-    chorales(tmp_path / FILES[4], train=[[chord, *others] * 2], valid=[[chord] * 4])
-    plain = sources(quarter, 1)
-    assert [(each.name, each.split, each.composer) for each in plain] == [
+    path = chorales(tmp_path / FILES[1], train=[[chord, chord]], valid=[[chord]])
+    made = sources(path, 1)
+    assert [(each.name, each.split, each.composer) for each in made] == [
         (f"{FILES[1]} train 0", "train", "bach"),
         (f"{FILES[1]} valid 0", "valid", "bach"),
     ]
-    assert {each.file for each in plain} == {f"{tmp_path.name}/{FILES[1]}"}
-    made = sources(quarter, 1, phases=True, voices=True)
-    heard = {each.name: sounding(each.read(None, print), 1) for each in made}
-    assert len(heard) == len(made) == 2 + 3 + 4
-    for phase in (1, 2, 3):
-        name = f"{FILES[4]} train 0 from step {phase}"
-        assert heard[name] == [tuple(others[phase - 1])] * 2
-        left = tuple(pitch for rank, pitch in enumerate(others[phase - 1]) if rank != phase)
-        assert heard[f"{name} without voice {phase + 1}"] == [left] * 2
-    assert heard[f"{FILES[1]} train 0 without voice 1"] == [(50, 60, 70)] * 2
-    assert sum(each.split == "valid" for each in made) == 1
-    with pytest.raises(NeuralMIDIError, match="--phases: steps of 4 to a beat are the finest"):
-        sources(tmp_path / FILES[4], 4, phases=True)
+    assert {each.file for each in made} == {f"{tmp_path.name}/{FILES[1]}"}
+    assert sounding(made[0].read(None, print), 1) == [tuple(chord)] * 2

@@ -37,8 +37,8 @@ def test_two_networks_become_one_benchmark_and_the_base_of_another(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = make_chorales(tmp_path / "jsb")
-    assert train(tmp_path, "--members", 2, "--voices") == 0
-    assert "train 16 pieces" in capsys.readouterr().out
+    assert train(tmp_path, "--members", 2, "--keys", 3) == 0
+    assert "train 8 pieces" in capsys.readouterr().out
     for member in ("m0", "m1"):
         assert len(read_history(tmp_path / "runs" / "benchmark_jsb16" / member)) == 1
     model = bundle.load(tmp_path / "models" / "benchmark_jsb16")
@@ -48,21 +48,21 @@ def test_two_networks_become_one_benchmark_and_the_base_of_another(
     assert {word.split()[0] for word in model.tokenizer.vocabulary} == {"<start>", "wait", "off", "on"}
     assert [each["licence"] for each in told["sources"]] == ["none named; a benchmark only"]
     assert told["sources"][0]["files"] == [{"file": f"jsb/{chorales.FILES[4]}"}]
-    assert "--out_models tflite_models --voices --members 2 --units 8" in told["training"]["command"]
+    assert "--out_models tflite_models --members 2" in told["training"]["command"]
     valid = [each for each in chorales.read(data / chorales.FILES[4], 4) if each.split == "valid"]
     score = sum(score_pieces(model, valid), Score())
     assert (score.pieces, score.steps) == (2, 2 * 64)
     assert score.nats_per_step == pytest.approx(told["scores"][0]["nats_per_step"], abs=1e-4)
 
     base = tmp_path / "runs" / "benchmark_jsb16" / "m0"
-    assert train(tmp_path, "--steps_per_beat", 1, "--phases", "--base", base) == 0
-    assert "train 32 pieces" in capsys.readouterr().out
+    assert train(tmp_path, "--steps_per_beat", 1, "--base", base) == 0
+    assert "train 8 pieces" in capsys.readouterr().out
     model = bundle.load(tmp_path / "models" / "benchmark_jsb4")
     assert model.steps_per_beat == 1
     assert (model.description["training"]["base"], model.description["training"]["seed"]) == ("m0", 1)
     assert model.description["scores"][0]["steps"] == 2 * 16
 
-    assert train(tmp_path, "--members", 2, "--voices") == 0
+    assert train(tmp_path, "--members", 2, "--keys", 3) == 0
     assert capsys.readouterr().out.count("already trained") == 2
 
 
@@ -70,7 +70,6 @@ def test_two_networks_become_one_benchmark_and_the_base_of_another(
     ("arguments", "what"),
     [
         (["--dataset", "nowhere"], "nowhere: no chorales in it / get jsb-chorales-16th.json"),
-        (["--phases"], "--phases: steps of 4 to a beat are the finest"),
         (["--members", 0], "--members: 0 is not from 1 to 16"),
         (["--steps_per_beat", 12], "has steps of"),
     ],
