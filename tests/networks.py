@@ -1,10 +1,12 @@
 """Small networks of every architecture, with random weights, for the tests of what becomes of networks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from neuralmidi.notes import Metre, Note
 from neuralmidi.tokenizer import SPECIALS, ChordTokenizer, PolyTokenizer, poly_vocabulary
 from numpy.typing import NDArray
@@ -51,6 +53,11 @@ def network(kind: str, trunk: str, composers: int = 0, seed: int = 0) -> Network
     rng = np.random.default_rng(seed)
     made.set_weights([weight + rng.normal(0, 0.15, weight.shape) for weight in made.get_weights()])
     return made
+
+
+def logits(made: Callable[..., Any], inputs: Mapping[str, Any], **options: bool) -> NDArray[np.float32]:
+    """What a network says to a window, compiled: else each step of it is taken by itself, which is slow."""
+    return np.asarray(tf.function(made, autograph=False)(dict(inputs), **options))
 
 
 def tokens(kind: str, least: int = 300) -> NDArray[np.int32]:

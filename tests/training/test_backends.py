@@ -6,21 +6,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
-from networks import ARCHITECTURES, network, tokens
+from networks import ARCHITECTURES, logits, network, tokens
 
 ELSEWHERE = """
 import sys
-import keras, numpy as np
+import jax, keras, numpy as np
 import training.fronts, training.trunks, training.network
 assert keras.backend.backend() == "jax" and "tensorflow" not in sys.modules
 folder = sys.argv[1]
 for file in sys.argv[2:]:
     model = keras.saving.load_model(f"{folder}/{file}.keras")
     inputs = dict(np.load(f"{folder}/{file}.npz"))
-    np.save(f"{folder}/{file}.npy", np.asarray(model(inputs)))
+    np.save(f"{folder}/{file}.npy", np.asarray(jax.jit(model)(inputs)))
 """
 
 
@@ -37,7 +36,7 @@ def said_by_jax(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[st
             inputs["condition"] = np.array([[0.2, 0.8, 0.0]], np.float32)
         made.save(folder / f"{name}.keras")
         np.savez(folder / f"{name}.npz", **inputs)
-        said[name] = keras.ops.convert_to_numpy(made(inputs))
+        said[name] = logits(made, inputs)
     environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
     subprocess.run([sys.executable, "-c", ELSEWHERE, folder, *said], check=True, env=environment, timeout=300)
     return folder, said

@@ -1,10 +1,13 @@
 """The hands, against a keyboard simulated note by note, and the one spelling that the tokenizer knows."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from networks import ACTIONS, POLY, tokens
 from neuralmidi.notes import Note
 from neuralmidi.tokenizer import KEYS as PITCHES
@@ -69,21 +72,28 @@ def test_everything_the_tokenizer_writes_can_follow() -> None:
     assert all(bool(legal[place - 1][music[place]]) for place in range(given, len(music)))
 
 
+@cache
+def stepping() -> tuple[Hands, Callable[..., tuple[Any, Any]]]:
+    """Hands, and one step of them, compiled."""
+    hands = Hands(ACTIONS, GRID)
+    return hands, tf.function(hands, autograph=False)
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_whatever_can_follow_is_the_spelling_the_tokenizer_writes(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    hands = Hands(ACTIONS, GRID)
+    hands, step = stepping()
     state = hands.get_initial_state(1)
     music = list(POLY.beginning)
     for token in music:
-        row, state = hands(np.array([[token]], np.float32), state)
+        row, state = step(np.array([[token]], np.float32), state)
     for _ in range(40):
         follows = np.flatnonzero(keras.ops.convert_to_numpy(row)[0, hands.features : -1])
         kinds = sorted({ACTIONS[token][0] for token in follows} - {"velocity"})
         kind = kinds[rng.integers(len(kinds))]
         token = int(rng.choice([token for token in follows if ACTIONS[token][0] == kind]))
         music.append(token)
-        row, state = hands(np.array([[token]], np.float32), state)
+        row, state = step(np.array([[token]], np.float32), state)
     while ACTIONS[music[-1]][0] != "wait":
         music.append(POLY.vocabulary.index("wait 1"))
     notes, metres = POLY.decode_piece(music)

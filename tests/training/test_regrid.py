@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 from midi import piece
-from networks import CHORDS, network
+from networks import CHORDS, logits, network
 from neuralmidi.errors import NeuralMIDIError
 from neuralmidi.tokenizer import START, PolyTokenizer, poly_vocabulary
 from numpy.typing import NDArray
@@ -31,8 +31,8 @@ def plain(grid: int) -> PolyTokenizer:
 
 def said(network: Network, tokens: NDArray[np.integer]) -> NDArray[np.float64]:
     """Natural logarithms of probabilities."""
-    logits = network({TOKEN: np.asarray(tokens, np.int32)[None]})
-    return np.asarray(keras.ops.convert_to_numpy(keras.ops.log_softmax(logits))[0], np.float64)
+    whole = logits(network, {TOKEN: np.asarray(tokens, np.int32)[None]})
+    return np.asarray(keras.ops.convert_to_numpy(keras.ops.log_softmax(whole))[0], np.float64)
 
 
 @pytest.mark.parametrize("architecture", ["lstm", "attention"])

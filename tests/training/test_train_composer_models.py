@@ -11,15 +11,18 @@ import keras
 import numpy as np
 import pytest
 from midi import midi_file, song
+from networks import logits
 from neuralmidi import bundle
 from neuralmidi.composer import Composer
 
+from training import statistics
 from training.fit import BEST
 from training.network import TOKEN, Network
 from training.table import FOOTNOTE
 from training.train_composer_models import main
 
 ROOT = Path(__file__).parents[2]
+WHERE = ("--dataset=dataset", "--out_models=models")
 SMALL = ("--units=16", "--layers=1", "--width=16", "--batch=8", "--seq_len=64", "--warmup=3")
 
 
@@ -40,26 +43,21 @@ def run(folder: Path, *arguments: object) -> Told:
     return Told(done.returncode, done.stdout, done.stderr)
 
 
-def train(folder: Path, *arguments: object) -> Told:
-    return run(folder, "--dataset=dataset", "--out_models=models", "--threads=1", *SMALL, *arguments)
-
-
 @pytest.fixture
-def refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Told]:
-    """Run the trainer in this process, which is quicker, where it is not to get as far as training."""
+def train(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Told]:
+    """Run the trainer in a folder of its own, but in this process: TensorFlow is there already."""
 
-    def refused(*arguments: object) -> Told:
-        monkeypatch.chdir(tmp_path)
-        words = ("--dataset=dataset", "--out_models=models", *SMALL, *arguments)
+    def train(folder: Path, *arguments: object) -> Told:
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(statistics, "EXCERPTS", 1)
+        capsys.readouterr()
         try:
-            code = main([str(word) for word in words])
+            code = main([str(word) for word in (*WHERE, *arguments)])
         except SystemExit as exit_:
             code = int(exit_.code or 0)
         return Told(code, *capsys.readouterr())
 
-    return refused
+    return train
 
 
 def make_dataset(folder: Path, composers: int = 1) -> None:
@@ -79,7 +77,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Told]:
     """Two composers, each from MIDI files to a model."""
     folder = tmp_path_factory.mktemp("training")
     make_dataset(folder, composers=2)
-    return folder, train(folder, "--epochs=2", "--passes=2")
+    return folder, run(folder, *WHERE, "--threads=1", *SMALL, "--epochs=2", "--passes=2")
 
 
 def test_one_command_makes_models_that_play(trained: tuple[Path, Told]) -> None:
@@ -135,31 +133,29 @@ def test_pictures_logs_and_the_whole_network_lie_in_the_run(trained: tuple[Path,
     again = Network.from_config(network.get_config())
     again.build()
     again.load_weights(run / BEST)
-    said = [keras.ops.convert_to_numpy(each(tokens)) for each in (network, again)]
-    assert np.array_equal(*said)
+    assert np.array_equal(logits(network, tokens), logits(again, tokens))
 
 
-def test_the_same_command_again_only_exports(trained: tuple[Path, Told]) -> None:
+def test_the_same_command_again_only_exports(trained: tuple[Path, Told], train: Callable[..., Told]) -> None:
     folder, _ = trained
     model = folder / "models" / "ann" / "model.tflite"
     before = model.read_bytes()
     model.unlink()
-    told = train(folder, "--epochs=2", "--passes=2", "--composers", "Ann")
+    told = train(folder, *SMALL, "--epochs=2", "--passes=2", "--composers", "Ann")
     assert "already trained" in told.out, told.error
     assert model.read_bytes() == before
 
 
-def test_one_model_of_many_composers_is_a_base_for_each(trained: tuple[Path, Told]) -> None:
+def test_one_model_of_many_composers_is_a_base_for_each(
+    trained: tuple[Path, Told], train: Callable[..., Told]
+) -> None:
     folder, _ = trained
-    together = train(folder, "--epochs=1", "--together=all", "--least_notes=10")
+    together = train(folder, *SMALL, "--epochs=1", "--together=all", "--least_notes=10")
     assert together.code == 0, together.out + together.error
     assert "2 composers" in together.out
     assert bundle.load(folder / "models" / "all").condition_names == ("ann", "bob")
-    fine = run(
-        folder,
-        *("--dataset", "dataset", "--composers", "bob", "--out_models", "fine", "--runs", "runs/fine"),
-        *("--base", "runs/all", "--epochs", 1),
-    )
+    elsewhere = ("--composers=bob", "--out_models=fine", "--runs=runs/fine")
+    fine = train(folder, *elsewhere, "--base=runs/all", "--epochs=1")
     assert fine.code == 0, fine.out + fine.error
     loaded = bundle.load(folder / "fine" / "bob")
     assert loaded.condition_names == ()
@@ -167,9 +163,9 @@ def test_one_model_of_many_composers_is_a_base_for_each(trained: tuple[Path, Tol
     assert loaded.description["training"]["hparams"]["units"] == 16
 
 
-def test_chords_can_be_trained_as_in_the_first_version(tmp_path: Path) -> None:
+def test_chords_can_be_trained_as_in_the_first_version(tmp_path: Path, train: Callable[..., Told]) -> None:
     make_dataset(tmp_path)
-    told = train(tmp_path, "--tokenizer=chords", "--vocabulary=200", "--epochs=1", "--passes=2")
+    told = train(tmp_path, *SMALL, "--tokenizer=chords", "--vocabulary=200", "--epochs=1", "--passes=2")
     assert told.code == 0, told.out + told.error
     loaded = bundle.load(tmp_path / "models" / "ann")
     assert (loaded.tokenizer.kind, loaded.steps_per_beat) == ("chords", 4)
@@ -189,13 +185,13 @@ def test_a_smoke_test_goes_all_the_way(tmp_path: Path) -> None:
     ("content", "code", "what"), [(None, 2, "no folder with MIDI"), (b"MThd", 1, "add MIDI files")]
 )
 def test_no_usable_file_ends_with_what_to_do(
-    tmp_path: Path, refused: Callable[..., Told], content: bytes | None, code: int, what: str
+    tmp_path: Path, train: Callable[..., Told], content: bytes | None, code: int, what: str
 ) -> None:
     (tmp_path / "dataset" / "Nobody").mkdir(parents=True)
     if content:
         for number in range(3):
             (tmp_path / "dataset" / "Nobody" / f"{number}.mid").write_bytes(content)
-    told = refused()
+    told = train(tmp_path)
     assert told.code == code
     assert what in told.out + told.error
     assert "Traceback" not in told.error
@@ -213,16 +209,16 @@ def test_no_usable_file_ends_with_what_to_do(
     ],
 )
 def test_a_command_that_cannot_be_done_says_why_in_a_line(
-    tmp_path: Path, refused: Callable[..., Told], arguments: list[str], what: str
+    tmp_path: Path, train: Callable[..., Told], arguments: list[str], what: str
 ) -> None:
     make_dataset(tmp_path)
-    told = refused(*arguments)
+    told = train(tmp_path, *arguments)
     assert told.code == 2
     assert what in told.error
     assert "Traceback" not in told.error
 
 
-def test_help_shows_an_example() -> None:
-    told = run(ROOT, "--help")
+def test_help_shows_an_example(tmp_path: Path, train: Callable[..., Told]) -> None:
+    told = train(tmp_path, "--help")
     assert told.code == 0
     assert "python -m training.train_composer_models --dataset dataset --out_models" in told.out

@@ -3,10 +3,9 @@
 from pathlib import Path
 from time import sleep
 
-import keras
 import numpy as np
 import pytest
-from networks import network, tokens
+from networks import logits, network, tokens
 
 from training.bench import __main__ as bench
 from training.bench.music import music
@@ -39,7 +38,7 @@ def test_each_has_its_turn() -> None:
 def test_a_network_that_is_asked_for_the_last_token_says_the_same(trunk: str) -> None:
     made = network("poly", trunk)
     window = {TOKEN: tokens("poly")[None, :WINDOW]}
-    whole, last = (keras.ops.convert_to_numpy(model(window)) for model in (made, LastOnly(made)))
+    whole, last = (logits(model, window) for model in (made, LastOnly(made)))
     assert last.shape == (1, 1, whole.shape[-1])
     assert np.allclose(last[:, 0], whole[:, -1], atol=1e-5)
 
@@ -57,7 +56,7 @@ def test_both_ways_learn_from_the_same_music(tmp_path: Path) -> None:
     valid = Batch(*(array[:, :9] for array in vars(whole).values()))
     for way in (every, same, plain):
         inputs, targets, weights = arguments(way.valid(valid))
-        said = way.build()(inputs)
+        said = logits(way.build(), inputs)
         assert said.shape == (*targets.shape, len(heard.representation.tokenizer.vocabulary))
         assert weights.shape == targets.shape
 
