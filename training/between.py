@@ -3,8 +3,8 @@
 Example:
     python -m training.between bach chopin --out between.png
 
-The model of many composers plays on nine places of the way from one to the other; what it plays is scored by
-the models of both, and drawn.
+The model of many composers plays on nine places of the way from one to the other, and the models of both
+score what it plays. Printed are nats per note, lower is likelier; drawn is how much likelier the first finds it.
 """
 
 import sys
@@ -18,6 +18,7 @@ from neuralmidi.errors import NeuralMIDIError
 from neuralmidi.notes import Metre
 from neuralmidi.options import Options
 from neuralmidi.quiet import quiet
+from numpy.typing import NDArray
 
 from training.dataset import Piece
 from training.evaluate import score_pieces
@@ -30,15 +31,15 @@ SHARES = tuple(place / 8 for place in range(9))
 """Of the second composer."""
 
 
-def between(base: Bundle, models: Sequence[Bundle], excerpts: int) -> dict[str, list[float]]:
-    """Return the nats per note of what is played at each of `SHARES`, by the name of each composer."""
+def between(base: Bundle, models: Sequence[Bundle], excerpts: int) -> NDArray[np.float64]:
+    """Return the nats per note of what is played under each model, ``[2, places, excerpts]``."""
     first, second = (model.name for model in models)
-    nats: dict[str, list[float]] = {first: [], second: []}
-    for share in progress("composing", SHARES):
-        words = (first, 1 - share, second, share)
-        pieces = [written(generate(base, seed, 1.0, *words)) for seed in range(excerpts)]
-        for model in models:
-            nats[model.name].append(sum(score_pieces(model, pieces), Score()).nats_per_note)
+    nats = np.zeros((2, len(SHARES), excerpts))
+    for place, share in enumerate(progress("composing", SHARES)):
+        for seed in range(excerpts):
+            piece = written(generate(base, seed, 1.0, first, 1 - share, second, share))
+            for row, model in enumerate(models):
+                nats[row, place, seed] = sum(score_pieces(model, [piece]), Score()).nats_per_note
     return nats
 
 
@@ -63,12 +64,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 for name in (options.base, options.first, options.second)
             )
         nats = between(base, models, options.excerpts)
-        blend(options.out, SHARES, nats, "nats per note")
+        blend(options.out, SHARES, nats[1] - nats[0], [model.name for model in models])
     except (NeuralMIDIError, OSError) as error:
         print(f"between: {error}", file=sys.stderr)
         return 2
-    for name, values in nats.items():
-        print(f"{name:<12} {' '.join(f'{value:.3f}' for value in values)}")
+    rows = {model.name: each for model, each in zip(models, nats, strict=True)}
+    for name, values in {**rows, "difference": nats[1] - nats[0]}.items():
+        print(f"{name:<12} {' '.join(f'{value:6.3f}' for value in values.mean(1))}")
     return 0
 
 

@@ -10,6 +10,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from neuralmidi.notes import note_name
+from numpy.typing import NDArray
 
 from training.statistics import Music
 
@@ -139,27 +140,28 @@ def curves(
         figure.savefig(path)
 
 
-def blend(path: Path, shares: Sequence[float], nats: Mapping[str, Sequence[float]], unit: str) -> None:
-    """Draw how likely music from between two composers is to the model of each.
+def blend(path: Path, shares: Sequence[float], likelier: NDArray[np.float64], names: Sequence[str]) -> None:
+    """Draw how much likelier music from between two composers is to the model of the first.
 
     Args:
         path: the PNG to write.
-        shares: of the second composer, 0 to 1.
-        nats: of the music made with each share under each composer's own model, the first composer first.
-        unit: of the values.
+        shares: of the second composer, 0 to 1, ``[P]``.
+        likelier: nats per note of each excerpt under the second's model less those under the first's,
+            ``[P, E]``; drawn are their mean and its standard error.
+        names: of both.
     """
-    first, second = nats
+    first, second = names
+    error = likelier.std(1, ddof=min(1, likelier.shape[1] - 1)) / likelier.shape[1] ** 0.5
     with matplotlib.rc_context(STYLE):
         figure = Figure((WIDTH * 0.72, 3.8), DPI, layout="constrained")
         panel = figure.subplots()
-        for colour, (name, values) in zip(LINES, nats.items(), strict=False):
-            style = {"color": colour, "linewidth": 1.8, "markersize": 4}
-            panel.plot(shares, values, "o-", label=f"under {name}'s model", **style)
+        style = {"color": LINES[0], "linewidth": 1.8, "markersize": 4, "capsize": 3}
+        panel.errorbar(shares, likelier.mean(1), error, fmt="o-", **style)
+        panel.axhline(0, color=FAINT, linewidth=1.8)
         panel.set_xticks(
             [0, 0.25, 0.5, 0.75, 1],
             [f"{first}\nalone", "3 to 1", "half and half", "1 to 3", f"{second}\nalone"],
         )
-        panel.set_ylabel(unit)
+        panel.set_ylabel(f"nats per note, {first}'s model\nbetter than {second}'s by")
         panel.grid(axis="y", color=FAINT, linewidth=0.8)
-        panel.legend()
         figure.savefig(path)

@@ -30,6 +30,7 @@ def test_the_nearer_a_blend_is_to_a_composer_the_likelier_it_is_to_that_composer
     assert len(low) == len(high) == len(SHARES)
     assert low[0] < low[4] < low[-1]
     assert high[0] > high[4] > high[-1]
+    assert rows["difference"][0] == pytest.approx(high[0] - low[0], abs=0.002)
     assert 0 < picture.stat().st_size < 60_000
 
 

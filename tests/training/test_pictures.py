@@ -42,6 +42,6 @@ def test_curves_and_a_blend_are_small_pictures(tmp_path: Path) -> None:
     falling = [3 / epoch + 1 for epoch in range(1, 30)]
     curves(tmp_path / "curves.png", {"training": falling, "validation": falling[::-1]}, "nats", {"6-gram": 2})
     curves(tmp_path / "one.png", {"validation": [2.0]}, "nats")
-    blend(tmp_path / "blend.png", [0, 0.5, 1], {"bach": [1, 2, 3], "chopin": [3, 2, 1]}, "nats per note")
+    blend(tmp_path / "blend.png", [0, 0.5, 1], np.array([[2.0, 3], [0, 1], [-2, -1]]), ["bach", "chopin"])
     for name in ("curves", "one", "blend"):
         assert 0 < (tmp_path / f"{name}.png").stat().st_size < SMALL
