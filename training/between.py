@@ -4,7 +4,8 @@ Example:
     python -m training.between bach chopin --out between.png
 
 The model of many composers plays on nine places of the way from one to the other, and the models of both
-score what it plays. Printed are nats per note, lower is likelier; drawn is how much likelier the first finds it.
+score what it plays. Printed are nats per note, lower is likelier; drawn is how much likelier it is to
+the first.
 """
 
 import sys
