@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,8 @@ from training.regrid import regridded
 from training.settings import Settings
 
 GRID: Final = ("tokenizer", "steps_per_beat", "longest_wait")
+MEMBER: Final = re.compile(r"m\d+")
+"""What the folders of several networks of one run are called, see `training.job`."""
 SIZES: Final = ("vocabulary", "architecture", "units", "layers", "width", "slots")
 """The settings that a model keeps for life; with another `GRID` it becomes another, see `training.regrid`."""
 
@@ -42,6 +45,11 @@ class Base:
     def identity(self) -> str:
         """What tells its weights from all others."""
         return hashlib.sha256((self.folder / BEST).read_bytes()).hexdigest()[:16]
+
+    @property
+    def name(self) -> str:
+        """How model.json calls it: ``RUN``, or ``RUN/m0`` for one of several networks of a run."""
+        return run_name(self.folder)
 
     def settings_for(self, settings: Settings, *, own_grid: bool = False) -> Settings:
         """Return settings with this model's structure in place of their own; their grid may stay."""
@@ -91,6 +99,12 @@ class Base:
             seen = one.front.seen.bias if isinstance(one.front, PolyFront) else one.front.free_heard
             seen.assign(seen + style)
         return one
+
+
+def run_name(folder: Path) -> str:
+    """Return the name of a run, from its folder or that of one of its networks."""
+    whole = folder.resolve()
+    return f"{whole.parent.name}/{whole.name}" if MEMBER.fullmatch(whole.name) else whole.name
 
 
 def read_base(folder: Path) -> Base:

@@ -11,6 +11,7 @@ from neuralmidi.errors import NeuralMIDIError
 from neuralmidi.options import Options
 
 from training import strategy
+from training.base import run_name
 from training.job import Job
 from training.settings import CHOICES, Settings
 from training.table import print_table
@@ -57,7 +58,7 @@ def given(options: Any) -> dict[str, Any]:
 
 def words(options: Any) -> list[str]:
     """Return those of the common flags that decide what comes out, for model.json."""
-    told = ["--base", f"runs/{options.base.name}"] if options.base else []
+    told = ["--base", f"runs/{run_name(options.base)}"] if options.base else []
     for name, value in {"members": options.members, **given(options)}.items():
         if value is not None:
             told += [f"--{name}", str(value)]

@@ -187,7 +187,7 @@ def _description(job: "Job", music: Music, members: "Sequence[Member]") -> dict[
             "minutes": round(sum(member.fitted.minutes for member in members), 1),
             "epochs": _each([member.fitted.epochs for member in members]),
             "best_epoch": _each([member.fitted.best for member in members]),
-            "base": job.plan.base.folder.name if job.plan.base else None,
+            "base": job.plan.base.name if job.plan.base else None,
             "hparams": asdict(settings),
         },
     }

@@ -59,7 +59,11 @@ def test_two_networks_become_one_benchmark_and_the_base_of_another(
     assert "train 8 pieces" in capsys.readouterr().out
     model = bundle.load(tmp_path / "models" / "benchmark_jsb4")
     assert model.steps_per_beat == 1
-    assert (model.description["training"]["base"], model.description["training"]["seed"]) == ("m0", 1)
+    assert (model.description["training"]["base"], model.description["training"]["seed"]) == (
+        "benchmark_jsb16/m0",
+        1,
+    )
+    assert " --base runs/benchmark_jsb16/m0 " in model.description["training"]["command"]
     assert model.description["scores"][0]["steps"] == 2 * 16
 
     assert train(tmp_path, "--members", 2, "--keys", 3) == 0
