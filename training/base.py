@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Final
@@ -19,8 +18,6 @@ from training.regrid import regridded
 from training.settings import Settings
 
 GRID: Final = ("tokenizer", "steps_per_beat", "longest_wait")
-MEMBER: Final = re.compile(r"m\d+")
-"""What the folders of several networks of one run are called, see `training.job`."""
 SIZES: Final = ("vocabulary", "architecture", "units", "layers", "width", "slots")
 """The settings that a model keeps for life; with another `GRID` it becomes another, see `training.regrid`."""
 
@@ -45,11 +42,6 @@ class Base:
     def identity(self) -> str:
         """What tells its weights from all others."""
         return hashlib.sha256((self.folder / BEST).read_bytes()).hexdigest()[:16]
-
-    @property
-    def name(self) -> str:
-        """How model.json calls it: ``RUN``, or ``RUN/m0`` for one of several networks of a run."""
-        return run_name(self.folder)
 
     def settings_for(self, settings: Settings, *, own_grid: bool = False) -> Settings:
         """Return settings with this model's structure in place of their own; their grid may stay."""
@@ -101,10 +93,10 @@ class Base:
         return one
 
 
-def run_name(folder: Path) -> str:
-    """Return the name of a run, from its folder or that of one of its networks."""
-    whole = folder.resolve()
-    return f"{whole.parent.name}/{whole.name}" if MEMBER.fullmatch(whole.name) else whole.name
+def run_name(folder: Path, runs: Path) -> str:
+    """Return how model.json calls a run: ``all`` or ``NAME/m0``, from the folder of all runs on."""
+    whole, runs = folder.resolve(), runs.resolve()
+    return whole.relative_to(runs).as_posix() if whole.is_relative_to(runs) else whole.name
 
 
 def read_base(folder: Path) -> Base:

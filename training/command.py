@@ -58,7 +58,7 @@ def given(options: Any) -> dict[str, Any]:
 
 def words(options: Any) -> list[str]:
     """Return those of the common flags that decide what comes out, for model.json."""
-    told = ["--base", f"runs/{run_name(options.base)}"] if options.base else []
+    told = ["--base", f"runs/{run_name(options.base, options.runs)}"] if options.base else []
     for name, value in {"members": options.members, **given(options)}.items():
         if value is not None:
             told += [f"--{name}", str(value)]

@@ -14,6 +14,7 @@ from neuralmidi.tokenizer import PolyTokenizer
 from numpy.typing import NDArray
 
 from training import statistics
+from training.base import run_name
 from training.baselines import ChordCounts, EventCounts
 from training.dataset import Piece
 from training.evaluate import score_pieces
@@ -187,7 +188,7 @@ def _description(job: "Job", music: Music, members: "Sequence[Member]") -> dict[
             "minutes": round(sum(member.fitted.minutes for member in members), 1),
             "epochs": _each([member.fitted.epochs for member in members]),
             "best_epoch": _each([member.fitted.best for member in members]),
-            "base": job.plan.base.name if job.plan.base else None,
+            "base": run_name(job.plan.base.folder, job.plan.runs) if job.plan.base else None,
             "hparams": asdict(settings),
         },
     }
