@@ -18,8 +18,10 @@ from training.regrid import regridded
 from training.settings import Settings
 
 GRID: Final = ("tokenizer", "steps_per_beat", "longest_wait")
-SIZES: Final = ("vocabulary", "architecture", "units", "layers", "width", "slots")
-"""The settings that a model keeps for life; with another `GRID` it becomes another, see `training.regrid`."""
+SIZES: Final = ("vocabulary", "architecture", "units", "layers", "width")
+"""The settings that a model keeps for life; with another `GRID` it becomes another, see `training.regrid`.
+No weight depends on how far ``attention`` looks back: with fewer slots a model is quicker, and of the same
+file."""
 
 
 @dataclass(frozen=True)

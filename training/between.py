@@ -22,10 +22,10 @@ from neuralmidi.quiet import quiet
 from numpy.typing import NDArray
 
 from training.dataset import Piece
-from training.evaluate import score_pieces
 from training.likelihood import Score
 from training.pictures import blend
 from training.progress import progress
+from training.scores import score_pieces
 from training.statistics import Music, generate
 
 SHARES = tuple(place / 8 for place in range(9))

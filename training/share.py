@@ -18,9 +18,9 @@ from neuralmidi.options import Options
 from neuralmidi.quiet import quiet
 
 from training.dataset import Piece, Source, Split, find, read_all, read_splits, silent
-from training.evaluate import score_pieces
 from training.likelihood import Score
 from training.progress import progress, say
+from training.scores import score_pieces
 from training.statistics import EXCERPTS, Music, compare, generate, real
 from training.table import Row, print_table
 

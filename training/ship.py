@@ -17,7 +17,6 @@ from training import statistics
 from training.base import run_name
 from training.baselines import ChordCounts, EventCounts
 from training.dataset import Piece
-from training.evaluate import score_pieces
 from training.export import ExportError, described, require_same_as_keras, step_model
 from training.fit import read_history, read_machine
 from training.likelihood import Score, encoded, score_events, sounding
@@ -26,6 +25,7 @@ from training.pictures import curves, roll
 from training.prepare import Music
 from training.progress import progress
 from training.quantised import exports
+from training.scores import score_pieces
 from training.sources import credited
 from training.table import Row
 

@@ -47,7 +47,8 @@ def _jobs(options: Any) -> list[Job]:
     base = read_base(options.base) if options.base else None
     asked = {name: value for name, value in command.given(options).items() if value is not None}
     grid = asked.get("steps_per_beat", CHORALES["steps_per_beat"])
-    usual = {**CHORALES, **IN_C.get(grid, {}), **(FINE if base else {}), **(SMOKE if options.smoke else {})}
+    fine = {**FINE, "slots": base.settings.slots} if base else {}
+    usual = {**CHORALES, **IN_C.get(grid, {}), **fine, **(SMOKE if options.smoke else {})}
     settings = settings_from({**usual, "longest_wait": LONGEST_WAIT * grid, **asked})
     if base:
         settings = base.settings_for(settings, own_grid=True)

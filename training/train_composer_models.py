@@ -78,6 +78,7 @@ def _settings(options: Any, base: Base | None) -> Settings:
     if not base:
         return settings_from(given, smoke=options.smoke)
     given["tokenizer"] = base.settings.tokenizer
+    given["slots"] = given["slots"] or base.settings.slots
     return base.settings_for(settings_from(given, fine=True, smoke=options.smoke))
 
 

@@ -14,7 +14,6 @@ from neuralmidi.quiet import quiet
 
 from training.concert import Concert, windows
 from training.dataset import Source
-from training.evaluate import score_pieces
 from training.export import STREAMED, require_same_as_keras, step_model
 from training.fidelity import fidelity
 from training.fit import BEST, Fitted, fit
@@ -25,6 +24,7 @@ from training.preflight import Survey
 from training.prepare import Music, prepare
 from training.progress import say
 from training.quantised import KINDS, exports
+from training.scores import score_pieces
 from training.settings import Settings
 from training.ship import SCORED, interface, thinned
 from training.variants import Variant

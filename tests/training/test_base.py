@@ -42,8 +42,9 @@ def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def test_a_base_brings_its_structure_and_its_tokenizer(base: Base) -> None:
-    settings = base.settings_for(settings_from({"units": 512, "dropout": 0.5}))
+    settings = base.settings_for(settings_from({"units": 512, "dropout": 0.5, "slots": 40}))
     assert (settings.units, settings.tokenizer, settings.dropout) == (8, base.tokenizer.kind, 0.5)
+    assert settings.slots == 40, "no weight depends on it"
     assert base.composers == ("a", "b")
     assert len(base.identity) == 16
 

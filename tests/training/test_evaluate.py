@@ -7,8 +7,9 @@ import pytest
 from neuralmidi import bundle
 
 from training.chorales import piece
-from training.evaluate import like, main, score_pieces
+from training.evaluate import main
 from training.pool import OTHERS
+from training.scores import like, score_pieces
 
 CHORDS = [[48, 60, 64, 67]] * 4 + [[48, 60, 64, 69]] * 4 + [[60, 65, 69]] * 4
 

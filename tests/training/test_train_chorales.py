@@ -6,9 +6,9 @@ import pytest
 from neuralmidi import bundle
 
 from training import chorales
-from training.evaluate import score_pieces
 from training.fit import read_history
 from training.likelihood import Score
+from training.scores import score_pieces
 from training.train_chorales import main
 
 SMALL = ("--smoke", "--units=8", "--layers=1", "--width=8", "--epochs=1", "--passes=1", "--warmup=2")
@@ -37,7 +37,7 @@ def test_two_networks_become_one_benchmark_and_the_base_of_another(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = make_chorales(tmp_path / "jsb")
-    assert train(tmp_path, "--members", 2, "--keys", 3) == 0
+    assert train(tmp_path, "--members", 2, "--keys", 3, "--slots", 9) == 0
     assert "train 8 pieces" in capsys.readouterr().out
     for member in ("m0", "m1"):
         assert len(read_history(tmp_path / "runs" / "benchmark_jsb16" / member)) == 1
@@ -65,8 +65,9 @@ def test_two_networks_become_one_benchmark_and_the_base_of_another(
     )
     assert " --base runs/benchmark_jsb16/m0 " in model.description["training"]["command"]
     assert model.description["scores"][0]["steps"] == 2 * 16
+    assert model.description["training"]["hparams"]["slots"] == 9
 
-    assert train(tmp_path, "--members", 2, "--keys", 3) == 0
+    assert train(tmp_path, "--members", 2, "--keys", 3, "--slots", 9) == 0
     assert capsys.readouterr().out.count("already trained") == 2
 
 

@@ -150,7 +150,7 @@ def test_one_model_of_many_composers_is_a_base_for_each(
     trained: tuple[Path, Told], train: Callable[..., Told]
 ) -> None:
     folder, _ = trained
-    together = train(folder, *SMALL, "--epochs=1", "--together=all", "--least_notes=10")
+    together = train(folder, *SMALL, "--epochs=1", "--together=all", "--least_notes=10", "--slots=9")
     assert together.code == 0, together.out + together.error
     assert "2 composers" in together.out
     assert bundle.load(folder / "models" / "all").condition_names == ("ann", "bob")
@@ -160,7 +160,7 @@ def test_one_model_of_many_composers_is_a_base_for_each(
     loaded = bundle.load(folder / "fine" / "bob")
     assert loaded.condition_names == ()
     assert loaded.description["training"]["base"] == "all"
-    assert loaded.description["training"]["hparams"]["units"] == 16
+    assert [loaded.description["training"]["hparams"][name] for name in ("units", "slots")] == [16, 9]
 
 
 def test_chords_can_be_trained_as_in_the_first_version(tmp_path: Path, train: Callable[..., Told]) -> None:
