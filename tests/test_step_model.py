@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from neuralmidi import step_model
 from neuralmidi.errors import NeuralMIDIError
 from neuralmidi.step_model import State, StepModel
 
@@ -21,6 +22,7 @@ TINY = DATA / "tiny" / "model.tflite"
 CACHE = DATA / "tiny_cache" / "model.tflite"
 CACHES = ["cache_0_k", "cache_0_v"]
 BLEND = DATA / "tiny_blend" / "model.tflite"
+INTERPRETER = step_model._interpreter
 
 
 def tiny() -> StepModel:
@@ -297,6 +299,27 @@ def test_a_file_that_is_not_a_step_is_refused(file: str, states: list[str], why:
         StepModel((DATA / file).read_bytes(), states)
     assert caught.value.why
     assert caught.value.remedy
+
+
+class Restless:
+    """LiteRT, but that its tensors lie elsewhere whenever one asks; no model is known that does this."""
+
+    def __init__(self, tflite: bytes) -> None:
+        self._real = INTERPRETER(tflite)
+        self._lent: list[np.ndarray] = []
+
+    def tensor(self, index: int) -> Callable[[], np.ndarray]:
+        self._lent.append(self._real.tensor(index)().copy())
+        return lambda: self._lent[-1]
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
+
+
+def test_a_model_whose_inputs_move_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(step_model, "_interpreter", Restless)
+    with pytest.raises(NeuralMIDIError, match="does not keep its inputs in their places"):
+        tiny()
 
 
 @pytest.mark.parametrize("share", [0, 0.001, 0.01, 0.3, 0.5, 0.9, 0.99])

@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from neuralmidi.errors import NeuralMIDIError
@@ -22,6 +22,8 @@ SIZES: Final = ("vocabulary", "architecture", "units", "layers", "width")
 """The settings that a model keeps for life; with another `GRID` it becomes another, see `training.regrid`.
 No weight depends on how far ``attention`` looks back: with fewer slots a model is quicker, and of the same
 file."""
+RECORD: Final = "training.json"
+"""What model.json says of the training of a run, kept beside its weights."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,12 @@ class Base:
     def identity(self) -> str:
         """What tells its weights from all others."""
         return hashlib.sha256((self.folder / BEST).read_bytes()).hexdigest()[:16]
+
+    @property
+    def record(self) -> dict[str, Any] | None:
+        """What model.json says of its training; None: it has never been exported."""
+        file = self.folder / RECORD
+        return json.loads(file.read_text()) if file.is_file() else None
 
     def settings_for(self, settings: Settings, *, own_grid: bool = False) -> Settings:
         """Return settings with this model's structure in place of their own; their grid may stay."""

@@ -45,7 +45,7 @@ SETS: Final = {
     "architectures": (
         "lstm-2x256",
         "gru-2x256",
-        "attention-4x192-384",
+        "attention-4x192-256",
         "attention-4x256-256",
         "chords-lstm-2x256",
     ),

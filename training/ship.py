@@ -1,5 +1,6 @@
 """A trained network as a model that plays: exported, proven, scored, described."""
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -14,7 +15,7 @@ from neuralmidi.tokenizer import PolyTokenizer
 from numpy.typing import NDArray
 
 from training import statistics
-from training.base import run_name
+from training.base import RECORD, run_name
 from training.baselines import ChordCounts, EventCounts
 from training.dataset import Piece
 from training.export import ExportError, described, require_same_as_keras, step_model
@@ -61,6 +62,8 @@ def ship(job: "Job", music: Music, members: "Sequence[Member]") -> Row | None:
         return None
     directory = job.plan.out_models / job.name
     description = _description(job, music, members) | {"quantisation": quantisation}
+    for member in members:
+        (member.run / RECORD).write_text(json.dumps(description["training"], indent=1))
     bundle.write(directory, tflite, description)
     loaded = bundle.load(directory)  # what the player will do
     valid = thinned([*music.pieces("valid")], SCORED)
@@ -170,7 +173,7 @@ def _told(
 
 def _description(job: "Job", music: Music, members: "Sequence[Member]") -> dict[str, Any]:
     """Return model.json, but for what is only known when it plays."""
-    settings = job.plan.settings
+    settings, base = job.plan.settings, job.plan.base
     learnt = {*music.corpus("train").names, *music.corpus("valid").names}
     used = [source for source in music.sources if source.name in learnt]
     networks = [member.network for member in members]
@@ -188,8 +191,9 @@ def _description(job: "Job", music: Music, members: "Sequence[Member]") -> dict[
             "minutes": round(sum(member.fitted.minutes for member in members), 1),
             "epochs": _each([member.fitted.epochs for member in members]),
             "best_epoch": _each([member.fitted.best for member in members]),
-            "base": run_name(job.plan.base.folder, job.plan.runs) if job.plan.base else None,
+            "base": run_name(base.folder, job.plan.runs) if base else None,
             "hparams": asdict(settings),
+            **({"before": base.record} if base and base.record else {}),
         },
     }
 

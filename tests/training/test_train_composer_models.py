@@ -159,7 +159,8 @@ def test_one_model_of_many_composers_is_a_base_for_each(
     assert fine.code == 0, fine.out + fine.error
     loaded = bundle.load(folder / "fine" / "bob")
     assert loaded.condition_names == ()
-    assert loaded.description["training"]["base"] == "all"
+    told = bundle.load(folder / "models" / "all").description["training"]
+    assert (loaded.description["training"]["base"], loaded.description["training"]["before"]) == ("all", told)
     assert [loaded.description["training"]["hparams"][name] for name in ("units", "slots")] == [16, 9]
 
 
