@@ -23,7 +23,7 @@ SIZES: Final = ("vocabulary", "architecture", "units", "layers", "width")
 No weight depends on how far ``attention`` looks back: with fewer slots a model is quicker, and of the same
 file."""
 RECORD: Final = "training.json"
-"""What model.json says of the training of a run, kept beside its weights."""
+"""In the folder of a run: what model.json says of its training."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,6 @@ class Base:
     def identity(self) -> str:
         """What tells its weights from all others."""
         return hashlib.sha256((self.folder / BEST).read_bytes()).hexdigest()[:16]
-
-    @property
-    def record(self) -> dict[str, Any] | None:
-        """What model.json says of its training; None: it has never been exported."""
-        file = self.folder / RECORD
-        return json.loads(file.read_text()) if file.is_file() else None
 
     def settings_for(self, settings: Settings, *, own_grid: bool = False) -> Settings:
         """Return settings with this model's structure in place of their own; their grid may stay."""
@@ -107,6 +101,17 @@ def run_name(folder: Path, runs: Path) -> str:
     """Return how model.json calls a run: ``all`` or ``NAME/m0``, from the folder of all runs on."""
     whole, runs = folder.resolve(), runs.resolve()
     return whole.relative_to(runs).as_posix() if whole.is_relative_to(runs) else whole.name
+
+
+def read_record(run: Path) -> dict[str, Any] | None:
+    """Return what model.json says of the training of a run; None: it was trained by an older version."""
+    file = run / RECORD
+    return json.loads(file.read_text()) if file.is_file() else None
+
+
+def write_record(run: Path, record: dict[str, Any]) -> None:
+    """Keep what model.json says of the training of a run."""
+    (run / RECORD).write_text(json.dumps(record, indent=1))
 
 
 def read_base(folder: Path) -> Base:

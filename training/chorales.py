@@ -10,7 +10,7 @@ Sequences" (ICML 2012); Huang et al., "Counterpoint by Convolution" (ISMIR 2017)
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -50,6 +50,16 @@ class Chorale(Source):
     def read(self, cache: Path | None, report: Report) -> Piece:
         """Return its music."""
         return self.piece
+
+
+@dataclass(frozen=True)
+class Beside(Source):
+    """A file of other music, told as the chorales are: nobody says how loud it is, or where the bars are."""
+
+    def read(self, cache: Path | None, report: Report) -> Piece:
+        """Read it."""
+        piece = super().read(cache, report)
+        return replace(piece, notes=piece.notes * (1, 1, 1, 0), metres=())
 
 
 def find(path: Path, steps_per_beat: int) -> Path | None:

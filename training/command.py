@@ -69,6 +69,12 @@ def add_options(parser: Options) -> None:
     """Add the flags that all of these commands have."""
     add = parser.add_argument
     add("--out_models", type=Path, required=True, metavar="DIR", help="where OUT_MODELS/NAME is written")
+    add(
+        "--sources",
+        type=Path,
+        metavar="JSON",
+        help="licences and attributions of whole datasets, for model.json",
+    )
     add("--base", type=Path, metavar="RUN", help="begin with what this run has learnt, like runs/all")
     add(
         "--members",

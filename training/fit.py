@@ -129,6 +129,11 @@ def fit(
             with team.scope(), _policy(precision()):
                 _fit(build(), concert, valid, run, team, report)
         team.meet()
+    return fitted(run)
+
+
+def fitted(run: Path) -> Fitted:
+    """Return what a run that is finished did."""
     history = read_history(run)
     scores = [float(row["val_loss"]) for row in history]
     minutes = sum(float(row["seconds"]) for row in history) / 60

@@ -1,18 +1,19 @@
 """One model, from its files to its folder."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import keras
+from neuralmidi.errors import NeuralMIDIError
 
 from training import preflight, prepare
-from training.base import Base
+from training.base import Base, read_record, run_name, write_record
 from training.concert import Batch, Concert, windows
 from training.dataset import Source
-from training.fit import BEST, DivergedError, Fitted, Team, fit
+from training.fit import BEST, DivergedError, Fitted, Team, fit, fitted, read_machine
 from training.model import build
 from training.network import Network
 from training.prepare import Music
@@ -20,6 +21,9 @@ from training.settings import Settings
 from training.table import Row
 
 KERAS: Final = "model.keras"
+
+Run = tuple[Path, Settings]
+"""The folder of a training, and what it is done with."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class Plan:
         benchmark: whether they are only there to compare figures, not to be listed as composers.
         members: how many networks, differing in their seed, decide together in a model, each in a folder of
             its own in the model's; None: one, in the model's folder itself.
+        ensemble: runs that have been trained already and are to decide together: nothing is trained.
     """
 
     out_models: Path
@@ -48,6 +53,7 @@ class Plan:
     smoke: bool = False
     benchmark: bool = False
     members: int | None = None
+    ensemble: Sequence[Base] = ()
 
 
 @dataclass(frozen=True)
@@ -59,12 +65,14 @@ class Member:
         settings: that it is trained with.
         network: trained.
         fitted: what the training did.
+        record: what model.json says of the training.
     """
 
     run: Path
     settings: Settings
     network: Network
     fitted: Fitted
+    record: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -99,18 +107,14 @@ class Job:
         train, valid = music.corpus("train"), music.corpus("valid")
         known = f", {len(music.composers)} composers" if music.composers else ""
         print(f"{train.sizes.sum():,} tokens to train, {valid.sizes.sum():,} to validate{known}", flush=True)
-        heard = windows(valid, music.representation, len(music.composers))
         try:
-            fitted = [self._fit(music, heard, *each, team) for each in self._runs]
+            done = self._trained(music, team)
         except DivergedError as error:
             print(f"{self.name}: not trained, {error}")
             return None
         if not team.chief:
             return {"model": self.name}
-        members = [
-            Member(run, settings, self._trained(music, run), done)
-            for (run, settings), done in zip(self._runs, fitted, strict=True)
-        ]
+        members = [self._member(music, *each) for each in zip(self._runs, done, strict=True)]
         if not find_spec("tensorflow"):
             print(
                 f"{KERAS} written to {self.folder}; run this again where TensorFlow is, with {plan.runs}/, "
@@ -127,9 +131,11 @@ class Job:
         return self.plan.runs / self.name
 
     @property
-    def _runs(self) -> list[tuple[Path, Settings]]:
+    def _runs(self) -> list[Run]:
         """The folder and the settings of each of its networks."""
         plan = self.plan
+        if plan.ensemble:
+            return [(each.folder, each.settings) for each in plan.ensemble]
         if plan.members is None:
             return [(self.folder, plan.settings)]
         return [
@@ -137,13 +143,33 @@ class Job:
             for number in range(plan.members)
         ]
 
+    def _trained(self, music: Music, team: Team) -> list[Fitted]:
+        """Train its networks, unless that has been done.
+
+        Raises:
+            DivergedError: a loss became NaN.
+            NeuralMIDIError: a network that is there already reads other tokens, or nobody knows whence it is.
+        """
+        tokenizer = music.representation.tokenizer
+        for each in self.plan.ensemble:
+            if each.tokenizer.vocabulary != tokenizer.vocabulary or each.composers != music.composers:
+                why = f"its tokens or its composers are not those of {self.name}"
+                raise NeuralMIDIError(f"run {each.folder}", why, "take runs of the same grid and data")
+            if read_record(each.folder) is None:
+                why = "nothing tells how it was trained"
+                raise NeuralMIDIError(f"run {each.folder}", why, "give the command that trained it once more")
+        if self.plan.ensemble:
+            return [fitted(each.folder) for each in self.plan.ensemble]
+        heard = windows(music.corpus("valid"), music.representation, len(music.composers))
+        return [self._fit(music, heard, *each, team) for each in self._runs]
+
     def _fit(self, music: Music, heard: Batch, run: Path, settings: Settings, team: Team) -> Fitted:
         """Train a network, unless that has been done."""
         if len(self._runs) > 1:
             print(f"{run}", flush=True)
         base = self.plan.base
         keras.utils.set_random_seed(settings.seed)
-        return fit(
+        done = fit(
             lambda: self._network(music),
             Concert(music.corpus("train"), music.representation, len(music.composers), settings),
             heard,
@@ -151,13 +177,33 @@ class Job:
             {**music.facts(), **({"base": base.identity} if base else {})},
             team,
         )
+        if team.chief:
+            write_record(run, self._record(run, settings, done))
+        return done
 
-    def _trained(self, music: Music, run: Path) -> Network:
+    def _record(self, run: Path, settings: Settings, done: Fitted) -> dict[str, Any]:
+        """Return what model.json says of the training of a network."""
+        base = self.plan.base
+        before = base and read_record(base.folder)
+        return {
+            "command": self.plan.command,
+            "seed": settings.seed,
+            "where": read_machine(run),
+            "minutes": round(done.minutes, 1),
+            "epochs": done.epochs,
+            "best_epoch": done.best,
+            "base": run_name(base.folder, self.plan.runs) if base else None,
+            "hparams": asdict(settings),
+            **({"before": before} if before else {}),
+        }
+
+    def _member(self, music: Music, whence: Run, done: Fitted) -> Member:
         """Return a network with the weights that came out of its training, and keep it whole."""
-        network = build(self.plan.settings, music.representation.tokenizer, len(music.composers))
+        run, settings = whence
+        network = build(settings, music.representation.tokenizer, len(music.composers))
         network.load_weights(run / BEST)
         network.save(run / KERAS)
-        return network
+        return Member(run, settings, network, done, read_record(run) or {})
 
     def _network(self, music: Music) -> Network:
         """Return the network to begin with."""

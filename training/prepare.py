@@ -44,8 +44,9 @@ class Music:
         return read_all([source for source in self.sources if source.split == split], self.notes, silent)
 
     def composer(self, name: str) -> int:
-        """Return the index of a composer, of the others if there is such an entry, or -1 for no one."""
-        return place_of(name, self.composers)
+        """Return the index of a composer, or of the others; below 0, one each, if the model has none."""
+        place = place_of(name, self.composers)
+        return place if place >= 0 else -1 - sorted({each.composer for each in self.sources}).index(name)
 
     def facts(self) -> dict[str, Any]:
         """Return what of it decides how a training comes out, as data."""

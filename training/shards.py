@@ -27,7 +27,7 @@ FIELDS: Final = np.dtype(
     ]
 )
 """A piece in the catalogue: its shard; where its ids begin and end there, its preludes begin, its coda and
-its entries begin and end; the keys it fits, see `Line`; its composer as an index, -1 for no one."""
+its entries begin and end; the keys it fits, see `Line`; its composer as an index, below 0 for no one."""
 
 
 def write(folder: Path, lines: Iterable[tuple[str, int, Line]], size: int = SHARD) -> None:

@@ -1,9 +1,7 @@
 """A trained network as a model that plays: exported, proven, scored, described."""
 
-import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,11 +13,10 @@ from neuralmidi.tokenizer import PolyTokenizer
 from numpy.typing import NDArray
 
 from training import statistics
-from training.base import RECORD, run_name
 from training.baselines import ChordCounts, EventCounts
 from training.dataset import Piece
 from training.export import ExportError, described, require_same_as_keras, step_model
-from training.fit import read_history, read_machine
+from training.fit import read_history
 from training.likelihood import Score, encoded, score_events, sounding
 from training.network import Network
 from training.pictures import curves, roll
@@ -62,8 +59,6 @@ def ship(job: "Job", music: Music, members: "Sequence[Member]") -> Row | None:
         return None
     directory = job.plan.out_models / job.name
     description = _description(job, music, members) | {"quantisation": quantisation}
-    for member in members:
-        (member.run / RECORD).write_text(json.dumps(description["training"], indent=1))
     bundle.write(directory, tflite, description)
     loaded = bundle.load(directory)  # what the player will do
     valid = thinned([*music.pieces("valid")], SCORED)
@@ -173,7 +168,6 @@ def _told(
 
 def _description(job: "Job", music: Music, members: "Sequence[Member]") -> dict[str, Any]:
     """Return model.json, but for what is only known when it plays."""
-    settings, base = job.plan.settings, job.plan.base
     learnt = {*music.corpus("train").names, *music.corpus("valid").names}
     used = [source for source in music.sources if source.name in learnt]
     networks = [member.network for member in members]
@@ -184,18 +178,17 @@ def _description(job: "Job", music: Music, members: "Sequence[Member]") -> dict[
         "parameters": _parameters(networks),
         **({"benchmark": True} if job.plan.benchmark else {}),
         "sources": credited(used, job.plan.credits),
-        "training": {
-            "command": job.plan.command,
-            "seed": _each([member.settings.seed for member in members]),
-            "where": read_machine(members[0].run),
-            "minutes": round(sum(member.fitted.minutes for member in members), 1),
-            "epochs": _each([member.fitted.epochs for member in members]),
-            "best_epoch": _each([member.fitted.best for member in members]),
-            "base": run_name(base.folder, job.plan.runs) if base else None,
-            "hparams": asdict(settings),
-            **({"before": base.record} if base and base.record else {}),
-        },
+        "training": _training(job, members),
     }
+
+
+def _training(job: "Job", members: "Sequence[Member]") -> dict[str, Any]:
+    """Return how the network was trained, or how each of several was."""
+    records = [member.record for member in members]
+    if len(records) == 1:
+        return records[0]
+    minutes = round(sum(record["minutes"] for record in records), 1)
+    return {"command": job.plan.command, "minutes": minutes, "members": records}
 
 
 def interface(music: Music, networks: Sequence[Network]) -> dict[str, Any]:
@@ -210,11 +203,6 @@ def interface(music: Music, networks: Sequence[Network]) -> dict[str, Any]:
 
 def _parameters(networks: Sequence[Network]) -> int:
     return sum(network.count_params() for network in networks)
-
-
-def _each(numbers: Sequence[int]) -> int | Sequence[int]:
-    """Return a number as it is, one for each network of several as a list."""
-    return numbers[0] if len(numbers) == 1 else numbers
 
 
 def thinned(pieces: Sequence[Piece], most: int) -> list[Piece]:

@@ -9,7 +9,9 @@ Trains on the training part, watches the validation part, never looks at the tes
 stop; the same command goes on where it was. The models are there to compare figures with other people's,
 not to play: `neuralmidi models` does not list them.
 
-    ... --base runs/all     begins with what that model knows, on whatever grid it knows it
+    ... --base runs/all             begins with what that model knows, on whatever grid it knows it
+    ... --beside dataset/quartet    hears that music, too, as much of it as of the chorales
+    ... --ensemble RUN RUN          trains nothing: these runs, trained before, decide together
 """
 
 import sys
@@ -21,12 +23,16 @@ from neuralmidi.errors import NeuralMIDIError
 from neuralmidi.options import Options
 
 from training import chorales, command
-from training.base import read_base
+from training.base import read_base, run_name
+from training.dataset import Source, find
 from training.job import Job, Plan
 from training.settings import CHORALES, FINE, SMOKE, settings_from
+from training.sources import read_table
 
 LONGEST_WAIT: Final = 4
 """Beats that one ``wait`` token can say: a bar, in which hardly ever nothing changes."""
+BESIDE: Final = "beside"
+"""Whom other music counts as: one more composer, who takes turns with the chorales'."""
 IN_C: Final[Mapping[int, Mapping[str, Any]]] = {1: {"keys": 1}}
 """The quarter grid's file has nearly all pieces moved to C: to hear them in other keys would unlearn that."""
 CREDITS: Final[Mapping[str, str]] = {
@@ -56,17 +62,20 @@ def _jobs(options: Any) -> list[Job]:
     if path is None:
         wanted = f"get {' and '.join(chorales.FILES.values())}"
         raise NeuralMIDIError(str(options.dataset), "no chorales in it", wanted)
-    sources = chorales.sources(path, grid)
+    sources: list[Source] = [*chorales.sources(path, grid)]
+    for each in find(options.beside or (), {}):
+        sources.append(chorales.Beside(each.path, each.name, BESIDE, "train", each.folder))
     plan = Plan(
         options.out_models,
         options.runs,
         settings,
         base,
-        {path.parent.name: CREDITS},
+        {**read_table(options.sources), path.parent.name: CREDITS},
         _command(options),
         options.smoke,
         benchmark=True,
         members=options.members or 1,
+        ensemble=[read_base(run) for run in options.ensemble or ()],
     )
     return [Job(plan, f"benchmark_jsb{4 * grid}", sources, together=False)]
 
@@ -75,6 +84,10 @@ def _command(options: Any) -> str:
     """Return the command that makes the model again, with the folders of any machine."""
     words = ["python", "-m", "training.train_chorales", "--dataset", "dataset/jsb"]
     words += ["--out_models", "tflite_models"]
+    if options.beside:
+        words += ["--beside", *(f"dataset/{folder.resolve().name}" for folder in options.beside)]
+    if options.ensemble:
+        words += ["--ensemble", *(f"runs/{run_name(run, options.runs)}" for run in options.ensemble)]
     return " ".join([*words, *command.words(options)])
 
 
@@ -83,6 +96,8 @@ def _parser() -> Options:
     parser = Options("python -m training.train_chorales", summary, example)
     add = parser.add_argument
     add("--dataset", type=Path, required=True, metavar="DIR", help="with the chorales' JSON files")
+    add("--beside", type=Path, nargs="+", metavar="DIR", help="with folders of other music to hear besides")
+    add("--ensemble", type=Path, nargs="+", metavar="RUN", help="train nothing, let these decide together")
     command.add_options(parser)
     return parser
 

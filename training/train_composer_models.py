@@ -120,12 +120,6 @@ def _parser() -> Options:
     add("--without", nargs="+", type=Path, metavar="PATH", help="folders or files to leave out")
     add("--split", type=Path, metavar="CSV", help="columns file, split (default: a tenth each is held out)")
     add("--together", metavar="NAME", help="train one model of all composers instead, called NAME")
-    add(
-        "--sources",
-        type=Path,
-        metavar="JSON",
-        help="licences and attributions of whole datasets, for model.json",
-    )
     command.add_options(parser)
     return parser
 

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ def test_two_networks_become_one_benchmark_and_the_base_of_another(
     model = bundle.load(tmp_path / "models" / "benchmark_jsb16")
     told = model.description
     assert told["benchmark"] is True
-    assert (model.steps_per_beat, told["training"]["seed"]) == (4, [1, 2])
+    assert (model.steps_per_beat, [each["seed"] for each in told["training"]["members"]]) == (4, [1, 2])
     assert {word.split()[0] for word in model.tokenizer.vocabulary} == {"<start>", "wait", "off", "on"}
     assert [each["licence"] for each in told["sources"]] == ["none named; a benchmark only"]
     assert told["sources"][0]["files"] == [{"file": f"jsb/{chorales.FILES[4]}"}]
@@ -69,6 +70,34 @@ def test_two_networks_become_one_benchmark_and_the_base_of_another(
 
     assert train(tmp_path, "--members", 2, "--keys", 3, "--slots", 9) == 0
     assert capsys.readouterr().out.count("already trained") == 2
+
+
+def test_other_music_is_heard_besides_and_runs_decide_together(
+    tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_chorales(tmp_path / "jsb")
+    other = tmp_path / "quartet" / "Nobody"
+    other.mkdir(parents=True)
+    shutil.copy(data / "round_in_two_voices.mid", other)
+    table = tmp_path / "sources.json"
+    table.write_text(json.dumps({"quartet": {"name": "Rounds", "licence": "CC0", "attribution": "none"}}))
+    beside = ("--beside", other.parent, "--sources", table)
+    assert train(tmp_path, *beside) == 0, capsys.readouterr().err
+    assert "train 9 pieces" in capsys.readouterr().out
+
+    run = tmp_path / "runs" / "benchmark_jsb16" / "m0"
+    assert train(tmp_path, *beside, "--ensemble", run, run) == 0, capsys.readouterr().err
+    told = bundle.load(tmp_path / "models" / "benchmark_jsb16").description
+    assert [each["licence"] for each in told["sources"]] == ["none named; a benchmark only", "CC0"]
+    assert {state["name"][:3] for state in told["states"]} == {"m0_", "m1_"}
+    assert "--ensemble runs/benchmark_jsb16/m0 runs/benchmark_jsb16/m0" in told["training"]["command"]
+    assert " --beside dataset/quartet " in told["training"]["members"][0]["command"]
+
+    assert train(tmp_path, "--ensemble", run, "--steps_per_beat", 1) == 2
+    assert "its tokens or its composers are not those of benchmark_jsb4" in capsys.readouterr().err
+    (run / "training.json").unlink()
+    assert train(tmp_path, "--ensemble", run) == 2
+    assert "nothing tells how it was trained / give the command" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

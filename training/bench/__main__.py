@@ -38,7 +38,7 @@ from training.progress import say
 from training.table import Columns, Row, heading, lines
 from training.variants import Variant, variant
 
-VARIANTS: Final = ("lstm-2x256", "gru-2x256", "attention-4x192-384", "attention-4x256-256")
+VARIANTS: Final = ("lstm-2x256", "gru-2x256", "attention-4x192-256", "attention-4x256-256")
 ORIGINAL: Final = VARIANTS[0]
 TOKENS: Final[Columns] = {
     "network": "{}",
