@@ -139,9 +139,10 @@ def test_a_beat_is_kept_ready_on_any_grid_until_the_player_says_how_much(tmp_pat
 def test_a_control_is_heard_at_the_very_next_step(tmp_path: Path, name: str, look_ahead: int) -> None:
     patch, box = a_composer(f"composer {name}")
     patch.at(0, f"lookahead {look_ahead}, smooth 0, temperature 0.1, tempo 40", box)
-    patch.at(10, "play 1", box)
-    patch.at(2 * 375 + 75, "temperature 2, intensity 1, density 1", box)  # a busy machine may take its time
-    patch.quit_at(10 * 375)
+    begun = 200  # a busy machine may take its time
+    patch.at(begun, "play 1", box)
+    patch.at(begun + 2 * 375 + 75, "temperature 2, intensity 1, density 1", box)
+    patch.quit_at(begun + 10 * 375)
     run = run_pd(patch, tmp_path, batch=False)
     assert run.errors == []
     first = run.logged("step")[0][0]
