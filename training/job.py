@@ -144,24 +144,26 @@ class Job:
         ]
 
     def _trained(self, music: Music, team: Team) -> list[Fitted]:
-        """Train its networks, unless that has been done.
-
-        Raises:
-            DivergedError: a loss became NaN.
-            NeuralMIDIError: a network that is there already reads other tokens, or nobody knows whence it is.
-        """
-        tokenizer = music.representation.tokenizer
-        for each in self.plan.ensemble:
-            if each.tokenizer.vocabulary != tokenizer.vocabulary or each.composers != music.composers:
-                why = f"its tokens or its composers are not those of {self.name}"
-                raise NeuralMIDIError(f"run {each.folder}", why, "take runs of the same grid and data")
-            if read_record(each.folder) is None:
-                why = "nothing tells how it was trained"
-                raise NeuralMIDIError(f"run {each.folder}", why, "give the command that trained it once more")
+        """Train its networks, unless that has been done."""
         if self.plan.ensemble:
-            return [fitted(each.folder) for each in self.plan.ensemble]
+            return [self._found(each, music) for each in self.plan.ensemble]
         heard = windows(music.corpus("valid"), music.representation, len(music.composers))
         return [self._fit(music, heard, *each, team) for each in self._runs]
+
+    def _found(self, run: Base, music: Music) -> Fitted:
+        """Return what a run did that is to decide with others.
+
+        Raises:
+            NeuralMIDIError: it reads other tokens, or nobody knows whence it is.
+        """
+        vocabulary = music.representation.tokenizer.vocabulary
+        if run.tokenizer.vocabulary != vocabulary or run.composers != music.composers:
+            why = f"its tokens or its composers are not those of {self.name}"
+            raise NeuralMIDIError(f"run {run.folder}", why, "take runs of the same grid and data")
+        if read_record(run.folder) is None:
+            why = "nothing tells how it was trained"
+            raise NeuralMIDIError(f"run {run.folder}", why, "give the command that trained it once more")
+        return fitted(run.folder)
 
     def _fit(self, music: Music, heard: Batch, run: Path, settings: Settings, team: Team) -> Fitted:
         """Train a network, unless that has been done."""
