@@ -62,14 +62,12 @@ class Member:
 
     Attributes:
         run: where its unfinished work lies.
-        settings: that it is trained with.
         network: trained.
         fitted: what the training did.
         record: what model.json says of the training.
     """
 
     run: Path
-    settings: Settings
     network: Network
     fitted: Fitted
     record: dict[str, Any]
@@ -205,7 +203,9 @@ class Job:
         network = build(settings, music.representation.tokenizer, len(music.composers))
         network.load_weights(run / BEST)
         network.save(run / KERAS)
-        return Member(run, settings, network, done, read_record(run) or {})
+        record = read_record(run)
+        assert record is not None, "it was written when the run ended, or the run refused"
+        return Member(run, network, done, record)
 
     def _network(self, music: Music) -> Network:
         """Return the network to begin with."""

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,12 @@ class Music:
     def composer(self, name: str) -> int:
         """Return the index of a composer, or of the others; below 0, one each, if the model has none."""
         place = place_of(name, self.composers)
-        return place if place >= 0 else -1 - sorted({each.composer for each in self.sources}).index(name)
+        return place if place >= 0 else -1 - self._names.index(name)
+
+    @cached_property
+    def _names(self) -> list[str]:
+        """All composers there are, asked for with every piece."""
+        return sorted({source.composer for source in self.sources})
 
     def facts(self) -> dict[str, Any]:
         """Return what of it decides how a training comes out, as data."""
