@@ -14,6 +14,7 @@ class Hands:
         wait: for how many slots the last token holds; 0: the slot is open, more tokens belong to it.
         velocity: of the notes that begin next, as far as tokens have said; 0: they have not.
         bar: length of the bar in slots; 0: no token has said it.
+        late: of drums, how far behind their slot those are hit of which tokens have said it, in slots.
     """
 
     sounding: Mapping[int, int] = field(default_factory=dict)
@@ -21,3 +22,4 @@ class Hands:
     wait: int = 0
     velocity: int = 0
     bar: int = 0
+    late: Mapping[int, float] = field(default_factory=dict)

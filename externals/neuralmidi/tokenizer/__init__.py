@@ -13,6 +13,7 @@ from ..errors import NeuralMIDIError
 from ..hands import Hands
 from ..notes import Metre, Note
 from .chords import REST, SPECIALS, UNKNOWN, ChordTokenizer, spell
+from .drums import DrumTokenizer, drum_vocabulary, spell_hits
 from .poly import KEYS, Action, PolyTokenizer, poly_vocabulary
 from .words import START
 
@@ -25,10 +26,13 @@ __all__ = [
     "UNKNOWN",
     "Action",
     "ChordTokenizer",
+    "DrumTokenizer",
     "PolyTokenizer",
     "Tokenizer",
+    "drum_vocabulary",
     "poly_vocabulary",
     "spell",
+    "spell_hits",
     "tokenizer_from",
 ]
 
@@ -97,7 +101,9 @@ class _Maker(Protocol):
     ) -> Tokenizer: ...
 
 
-TOKENIZERS: Final[Mapping[str, _Maker]] = {each.kind: each for each in (ChordTokenizer, PolyTokenizer)}
+TOKENIZERS: Final[Mapping[str, _Maker]] = {
+    each.kind: each for each in (ChordTokenizer, PolyTokenizer, DrumTokenizer)
+}
 """Every kind of tokenizer that model.json may name."""
 
 
