@@ -1,7 +1,7 @@
 """The drum kit: nine instruments, and the MIDI pitches that are taken for each.
 
-Source of the pitches: Roland's TD-11, on which the Groove MIDI Dataset was played (Gillick et al., "Learning to
-Groove with Inverse Sequence Transformations", ICML 2019), and General MIDI's percussion key map.
+Source of the pitches: Roland's TD-11, on which the Groove MIDI Dataset was played (Gillick et al., "Learning
+to Groove with Inverse Sequence Transformations", ICML 2019), and General MIDI's percussion key map.
 """
 
 from typing import Final, NamedTuple
