@@ -9,11 +9,13 @@ from keras import ops
 from numpy.typing import NDArray
 
 from training.hands import FORBIDDEN, KEYS, LOWEST, PLACE, Action, Hands
+from training.sticks import Sticks
 from training.trunks import Shapes, Tensors
 
 MOVES: Final = ("off", "on")
 AGE: Final = "state_age"
 PLACE_STATE: Final = "state_place"
+PAST: Final = "state_past"
 
 
 class Front(Protocol):
@@ -102,6 +104,60 @@ class PolyFront(keras.layers.Layer):
         """Return what `__init__` takes."""
         hands = {"actions": self.hands.actions, "steps_per_beat": self.hands.steps_per_beat}
         return {**super().get_config(), **hands, "width": self.width, "units": self.units}
+
+
+@keras.saving.register_keras_serializable("neuralmidi")
+class DrumFront(keras.layers.Layer):
+    """For drum tokens: sees the token, the place in the bar and what the last bars had there.
+
+    Args:
+        actions: what each token does, see `Sticks`.
+        steps_per_beat: slots of the grid in a quarter note.
+        width: of what it gives to the trunk.
+        units: of what the trunk gives back.
+    """
+
+    def __init__(
+        self, actions: Sequence[Action], steps_per_beat: int, width: int, units: int, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self.width, self.units = width, units
+        self.sticks = Sticks(actions, steps_per_beat, name="sticks")
+        self.watch = keras.layers.RNN(self.sticks, return_sequences=True, dtype="float32", name="watch")
+        self.token = keras.layers.Embedding(len(actions), width, name="token")
+        self.seen = keras.layers.Dense(width, name="seen")
+        self.said = keras.layers.Dense(len(actions), dtype="float32", name="said")
+        place, past = self.sticks.state_size
+        self.states: Shapes = {PLACE_STATE: (1, place), PAST: (1, past)}
+
+    def build(self, shape: Any = None) -> None:
+        """Make the weights."""
+        self.watch.build((None, None, 1))
+        self.token.build((None, None))
+        self.seen.build((None, None, self.sticks.features))
+        self.said.build((None, None, self.units))
+
+    def window(self, tokens: Any) -> tuple[Any, Any]:
+        """See a window."""
+        return self._seen(tokens, self.watch(ops.cast(tokens, "float32")[..., None]))
+
+    def step(self, token: Any, states: Mapping[str, Any]) -> tuple[Any, Any, Tensors]:
+        """See one token."""
+        seen, after = self.sticks(ops.cast(token, "float32")[:, None], [states[name] for name in self.states])
+        return *self._seen(token, seen), dict(zip(self.states, after, strict=True))
+
+    def _seen(self, tokens: Any, seen: Any) -> tuple[Any, Any]:
+        features, legal = seen[..., : self.sticks.features], seen[..., self.sticks.features :]
+        return self.token(tokens) + self.seen(features), legal
+
+    def logits(self, heard: Any, aside: Any) -> Any:
+        """Return ``[..., V]``."""
+        return self.said(heard) + (1 - aside) * FORBIDDEN
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `__init__` takes."""
+        sticks = {"actions": self.sticks.actions, "steps_per_beat": self.sticks.steps_per_beat}
+        return {**super().get_config(), **sticks, "width": self.width, "units": self.units}
 
 
 def _place(kind: str, value: int) -> int:

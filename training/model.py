@@ -3,9 +3,9 @@
 from typing import Any
 
 import keras
-from neuralmidi.tokenizer import Tokenizer
+from neuralmidi.tokenizer import ChordTokenizer, DrumTokenizer, PolyTokenizer, Tokenizer
 
-from training.fronts import ChordFront, PolyFront
+from training.fronts import ChordFront, DrumFront, PolyFront
 from training.network import Network
 from training.settings import Settings
 from training.tokens import chord_features
@@ -26,7 +26,11 @@ def build(settings: Settings, tokenizer: Tokenizer, composers: int = 0) -> Netwo
 
 
 def _front(settings: Settings, tokenizer: Tokenizer) -> keras.layers.Layer:
-    fronts: dict[str, Any] = {"chords": _chord_front, "poly": _poly_front}
+    fronts: dict[str, Any] = {
+        "chords": _chord_front,
+        "poly": _front_of(PolyFront),
+        "drums": _front_of(DrumFront),
+    }
     return fronts[tokenizer.kind](settings, tokenizer)
 
 
@@ -34,9 +38,11 @@ def _chord_front(settings: Settings, tokenizer: Tokenizer) -> ChordFront:
     return ChordFront(chord_features(tokenizer.vocabulary), settings.width, settings.units, name="front")
 
 
-def _poly_front(settings: Settings, tokenizer: Any) -> PolyFront:
-    actions = [(action.kind, action.value) for action in tokenizer.actions]
-    return PolyFront(actions, settings.steps_per_beat, settings.width, settings.units, name="front")
+def _playing_front(settings: Settings, tokenizer: Any) -> PolyFront | DrumFront:
+    """Return a front that plays its tokens to see them."""
+    kind = {PolyTokenizer.kind: PolyFront, DrumTokenizer.kind: DrumFront}[tokenizer.kind]
+    actions = [tuple(action) for action in tokenizer.actions]
+    return kind(actions, settings.steps_per_beat, settings.width, settings.units, name="front")
 
 
 def _trunk(settings: Settings) -> Recurrent | Attention:

@@ -85,6 +85,7 @@ USUAL: Final[Mapping[str, Mapping[str, Any]]] = {
         "learning_rate": 3e-3,
         "weight_decay": 0.01,
     },
+    "drums": {"steps_per_beat": 4, "vocabulary": 128},
 }
 """What each tokenizer has other than the defaults above."""
 
@@ -124,7 +125,7 @@ CHORALES: Final[Mapping[str, Any]] = {
 and nobody asks such a model how to go on after the end."""
 
 CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
-    "tokenizer": ("poly", "chords"),
+    "tokenizer": ("poly", "chords", "drums"),
     "architecture": ("lstm", "gru", "attention"),
 }
 """What the settings that are words may be."""

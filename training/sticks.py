@@ -1,4 +1,4 @@
-"""What a drummer does, as a network sees it: where in the bar, what the last bars were, and what can follow."""
+"""What a drummer does, as a network sees it: where in the bar, what the last bars had, what can follow."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -28,9 +28,9 @@ class Sticks(keras.layers.Layer):
     goes in and out as state: the place, ``[batch, PLACE]``, and what was hit in the last slots, the newest
     first, ``[batch, BARS * slots of a bar * INSTRUMENTS]``.
 
-    Output, ``[batch, features + tokens]``: the features (slot of the bar as a one-hot vector; what is not told
-    yet; the instrument that is told next, as a one-hot vector; whether its velocity has been; what was hit in
-    this slot in each of the last bars); 1 or 0 for each token, whether it can follow.
+    Output, ``[batch, features + tokens]``: the features (slot of the bar as a one-hot vector; what is not
+    told yet; the instrument that is told next, as a one-hot vector; whether its velocity has been; what was
+    hit a bar, two bars before the slot that comes next); 1 or 0 for each token, whether it can follow.
 
     Args:
         actions: what each token does, in the order of the vocabulary.
@@ -47,8 +47,8 @@ class Sticks(keras.layers.Layer):
         self.output_size = self.features + len(self.actions)
         self._table = _table(self.actions)
         self._kinds = {
-            kind: np.array([[float(kind == each) for each, _ in self.actions]], np.float32)
-            for kind in ("hit", "velocity", "late")
+            kinds[0]: np.array([[float(kind in kinds) for kind, _ in self.actions]], np.float32)
+            for kinds in (("hit", "unknown"), ("velocity",), ("late",))
         }
         self.built = True
 
@@ -71,17 +71,17 @@ class Sticks(keras.layers.Layer):
             hits + slot_alone > 0.5, ops.concatenate([bits, past[:, :-INSTRUMENTS]], -1), past * goes_on
         )
         told = velocity * left
-        # While a slot is told, it is the newest in the past; before it, the slot a bar ago is one later.
         bar = self.slots * INSTRUMENTS
         ago = [past[:, end - INSTRUMENTS : end] for end in range(bar, BARS * bar + 1, bar)]
-        first = _first(untold)
+        how = self._kinds["late"] * told + self._kinds["velocity"] * (1 - told)
         output = [
             ops.cast(ops.abs(slot - np.arange(self.slots, dtype=np.float32)) < 0.5, "float32"),
             untold,
-            first,
+            _first(untold),
             told,
             *ago,
-            self._kinds["hit"] * (1 - left) + left * (self._kinds["late"] * told + self._kinds["velocity"] * (1 - told)),
+            self._kinds["hit"] * (1 - left)
+            + left * (self._kinds["late"] * told + self._kinds["velocity"] * (1 - told)),
         ]
         return ops.concatenate(output, -1), [ops.concatenate([slot, told, untold], -1), past]
 

@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 import numpy as np
 from neuralmidi.hands import Hands
+from neuralmidi.kit import KIT
 from neuralmidi.notes import Metre
 from neuralmidi.tokenizer import (
     KEYS,
@@ -14,8 +15,10 @@ from neuralmidi.tokenizer import (
     START,
     UNKNOWN,
     ChordTokenizer,
+    DrumTokenizer,
     PolyTokenizer,
     Tokenizer,
+    drum_vocabulary,
     poly_vocabulary,
     spell,
 )
@@ -123,6 +126,30 @@ class Poly:
         )
 
 
+class Drums:
+    """What is hit in each slot, and how; one can come in at every bar line.
+
+    Args:
+        tokenizer: says what the tokens are.
+    """
+
+    unheard: int | None = DrumTokenizer.unmusical[1]
+
+    def __init__(self, tokenizer: DrumTokenizer) -> None:
+        self.tokenizer: Tokenizer = tokenizer
+        self._drums = tokenizer
+        self.given = 1
+        self.keys: Tokens = np.tile(np.arange(len(tokenizer.vocabulary), dtype=np.int32), (len(SEMITONES), 1))
+
+    def encode(self, piece: Piece) -> Line:
+        """Return a piece's tokens."""
+        ids = self._drums.encode_piece(piece.notes, piece.metres, piece.end)
+        slots = np.flatnonzero((ids >= 1) & (ids <= self._drums.velocity))  # each begins with what is hit
+        places = slots[:: 4 * self._drums.steps_per_beat].astype(np.int32)
+        nothing = np.zeros(0, np.int32)
+        return Line(ids, np.stack([places, 0 * places, 0 * places], 1), nothing, nothing, (OWN_KEY, OWN_KEY))
+
+
 class Chords:
     """The sounding set of each step; one can come in at every beat.
 
@@ -217,11 +244,27 @@ def _chords(settings: Settings, pieces: Iterable[Piece]) -> Representation:
     )
 
 
+def _drums(settings: Settings, pieces: Iterable[Piece]) -> Representation:
+    """The most frequent sets of hits."""
+    everything = DrumTokenizer(drum_vocabulary(range(1 << len(KIT))), settings.steps_per_beat)
+    counts: Counter[int] = Counter({0: 1})
+    for piece in pieces:
+        masks = map(everything.mask, everything.encode_piece(piece.notes, piece.metres, piece.end).tolist())
+        counts.update(mask for mask in masks if mask is not None)
+    order = sorted(counts, key=lambda mask: (-counts[mask], mask))
+    return Drums(DrumTokenizer(drum_vocabulary(order[: settings.vocabulary]), settings.steps_per_beat))
+
+
 _KINDS: Final[Mapping[str, Callable[[Settings, Iterable[Piece]], Representation]]] = {
     "poly": _poly,
     "chords": _chords,
+    "drums": _drums,
 }
-_OF: Final[Mapping[type, Callable[..., Representation]]] = {PolyTokenizer: Poly, ChordTokenizer: Chords}
+_OF: Final[Mapping[type, Callable[..., Representation]]] = {
+    PolyTokenizer: Poly,
+    ChordTokenizer: Chords,
+    DrumTokenizer: Drums,
+}
 
 
 def chord_features(vocabulary: Sequence[str]) -> NDArray[np.float32]:

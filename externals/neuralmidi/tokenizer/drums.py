@@ -92,6 +92,13 @@ class DrumTokenizer:
         self.pauses = (self._tokens[0],)
         self.beginning = tokens_of(beginning, self.vocabulary)
 
+    @property
+    def actions(self) -> tuple[tuple[str, int], ...]:
+        """What each token does: ``start``, ``unknown``, ``hit`` mask, ``velocity`` level, ``late`` parts."""
+        levels = [("velocity", level) for level in range(1, LEVELS + 1)]
+        late = [("late", parts) for parts in range(-LATEST, LATEST + 1)]
+        return (("start", 0), ("unknown", 0), *(("hit", mask) for mask in self.masks), *levels, *late)
+
     def mask(self, token: int) -> int | None:
         """Return what a token hits, a bit for each of `KIT`; None if it is no word of that kind."""
         return self.masks[token - _FIRST] if _FIRST <= token <= self.velocity else None

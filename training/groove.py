@@ -1,0 +1,91 @@
+"""The Groove MIDI Dataset: human drummers, as its info.csv lists them.
+
+Source: Gillick, Roberts, Engel, Eck and Bamman, "Learning to Groove with Inverse Sequence Transformations"
+(ICML 2019); https://magenta.tensorflow.org/datasets/groove, CC BY 4.0.
+"""
+
+import csv
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pretty_midi
+from neuralmidi.errors import NeuralMIDIError
+from neuralmidi.grid import slot_of
+from neuralmidi.kit import PLACES
+from neuralmidi.notes import Metre
+
+from training.dataset import Piece, Report, Source, Split, UnusableFileError
+
+INFO: Final = "info.csv"
+SPLITS: Final[Mapping[str, Split]] = {"train": "train", "validation": "valid", "test": "test"}
+METRE: Final = "4-4"
+GRID: Final = 4
+"""Slots in a beat; four beats are a bar."""
+
+
+@dataclass(frozen=True)
+class Performance(Source):
+    """A drummer's performance; its composer is its style."""
+
+    def read(self, cache: Path | None, report: Report) -> Piece:
+        """Read it: every hit as early or late and as hard as it was played.
+
+        Raises:
+            UnusableFileError: it is not MIDI, or no drum is hit in it.
+        """
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                midi = pretty_midi.PrettyMIDI(str(self.path))
+        except Exception as error:  # whatever a damaged file makes the reader do, it must not end the run
+            raise UnusableFileError(f"not readable as MIDI ({type(error).__name__}: {error})") from error
+        hits = np.array(
+            sorted(
+                (midi.time_to_tick(note.start) / midi.resolution, note.pitch, note.velocity)
+                for track in midi.instruments
+                if track.is_drum
+                for note in track.notes
+                if note.pitch in PLACES
+            ),
+            np.float64,
+        ).reshape(-1, 3)
+        if not len(hits):
+            raise UnusableFileError("no drum is hit in it")
+        notes = np.stack([hits[:, 0], hits[:, 0] + 1 / GRID, hits[:, 1], hits[:, 2]], 1)
+        bars = slot_of(float(hits[-1, 0]), GRID) // (4 * GRID) + 1
+        return Piece(self.name, self.composer, self.split, notes, (Metre(0, 4, 4),), 4.0 * bars)
+
+
+def find(folder: Path, report: Report = print) -> list[Performance]:
+    """Find the performances in 4/4 of a folder with an info.csv; the others are counted and left out.
+
+    Raises:
+        NeuralMIDIError: there is no such file, or a column is missing.
+    """
+    info = folder / INFO
+    if not info.is_file():
+        raise NeuralMIDIError(str(folder), f"no {INFO} in it", "name the folder of the Groove MIDI Dataset")
+    with info.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    try:
+        others = [row["midi_filename"] for row in rows if row["time_signature"] != METRE]
+        found = [
+            Performance(
+                folder / row["midi_filename"],
+                f"{folder.resolve().name}/{row['midi_filename']}",
+                row["style"].partition("/")[0],
+                SPLITS[row["split"]],
+                folder.resolve(),
+            )
+            for row in rows
+            if row["time_signature"] == METRE
+        ]
+    except KeyError as error:
+        raise NeuralMIDIError(str(info), f"what is {error}?", "take the dataset's own file") from error
+    if others:
+        report(f"{len(others)} performances that are not in 4/4 are left out: {', '.join(others[:3])} ...")
+    return found
