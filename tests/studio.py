@@ -31,8 +31,8 @@ class Studio:
         shards.write(folder / "train", lines[:3])
         shards.write(folder / "valid", lines[3:])
         train, valid = Corpus(folder / "train"), Corpus(folder / "valid")
-        self.concert = Concert(train, self.representation, 2, settings)
-        self.valid: Batch = windows(valid, self.representation, 2)
+        self.concert = Concert(train, self.representation, np.eye(2, dtype=np.float32), settings)
+        self.valid: Batch = windows(valid, self.representation, np.eye(2, dtype=np.float32))
         self.said: list[str] = []
 
     def network(self) -> Network:

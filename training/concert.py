@@ -21,13 +21,16 @@ MOST_SCORED: Final = 300_000
 """Tokens that are scored after each epoch; what is beyond is left out, evenly."""
 
 
+Conditions = NDArray[np.float32]
+
+
 @dataclass(frozen=True)
 class Batch:
     """What a model learns from at once.
 
     Attributes:
         tokens: ``[B, T]`` int32, what is heard.
-        condition: ``[B, N]`` float32, whose music it is: 1 in one column or 0 in all; N may be 0.
+        condition: ``[B, N]`` float32, whose music it is: 1 in a column, or 0 in all; N may be 0.
         targets: ``[B, T]`` int32, what comes after each.
         weights: ``[B, T]`` float32, alike for the targets that count, 0 for the others, 1 in the mean.
     """
@@ -47,16 +50,16 @@ class Concert:
     Args:
         corpus: the training pieces.
         representation: what their ids mean.
-        composers: how many the model tells apart; 0: none.
+        conditions: ``[kinds, N]``, what the model is told of the pieces of each kind; N may be 0.
         settings: how long, how many, how mixed.
     """
 
     def __init__(
-        self, corpus: Corpus, representation: Representation, composers: int, settings: Settings
+        self, corpus: Corpus, representation: Representation, conditions: Conditions, settings: Settings
     ) -> None:
         self.corpus = corpus
         self.representation = representation
-        self.composers = composers
+        self.conditions = conditions
         self.settings = settings
         sizes = corpus.sizes
         self.batches: int = max(1, round(settings.passes * sizes.sum() / (settings.batch * settings.seq_len)))
@@ -73,12 +76,12 @@ class Concert:
         room = settings.seq_len + 1
         tokens = np.zeros((settings.batch, room), np.int32)
         weights = np.zeros((settings.batch, room), np.float32)
-        condition = np.zeros((settings.batch, self.composers), np.float32)
+        condition = np.zeros((settings.batch, self.conditions.shape[1]), np.float32)
         for row in range(settings.batch):
             group = _draw(self._chances, rng)
             who = int(self.corpus.pieces["composer"][self._groups[group][0]])
-            if self.composers and who >= 0 and rng.random() >= settings.nobody:
-                condition[row, who] = 1
+            if who >= 0 and self.conditions.size and rng.random() >= settings.nobody:
+                condition[row] = self.conditions[who]
             self._excerpt(group, tokens[row], weights[row], rng)
         heard = tokens[:, :-1].copy()
         if self.representation.unheard is not None:
@@ -121,20 +124,22 @@ class Concert:
             sounding = key[corpus.coda(piece)]
 
 
-def windows(corpus: Corpus, representation: Representation, composers: int, most: int = MOST_SCORED) -> Batch:
+def windows(
+    corpus: Corpus, representation: Representation, conditions: Conditions, most: int = MOST_SCORED
+) -> Batch:
     """Cut pieces, each in its own key, into windows that score each token once, with the music before it."""
     rows = [window for piece in range(len(corpus)) for window in _windows(corpus, representation, piece)]
     every = max(1, -(-sum(int(weights.sum()) for _, _, weights in rows) // most))
     rows = rows[every // 2 :: every] if len(rows) > every else rows
     tokens = np.zeros((len(rows), WINDOW + 1), np.int32)
     weights = np.zeros((len(rows), WINDOW + 1), np.float32)
-    condition = np.zeros((len(rows), composers), np.float32)
+    condition = np.zeros((len(rows), conditions.shape[1]), np.float32)
     for row, (piece, music, counts) in enumerate(rows):
         tokens[row, : len(music)] = music
         weights[row, : len(music)] = counts
         who = int(corpus.pieces["composer"][piece])
-        if composers and who >= 0:
-            condition[row, who] = 1
+        if who >= 0 and conditions.size:
+            condition[row] = conditions[who]
     return Batch(tokens[:, :-1], condition, tokens[:, 1:], _mean_1(weights[:, 1:]))
 
 

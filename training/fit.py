@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -21,6 +21,7 @@ from neuralmidi.errors import NeuralMIDIError
 
 from training.concert import Batch, Concert
 from training.dataset import Report
+from training.hands import FORBIDDEN
 from training.network import CONDITION, TOKEN
 from training.settings import Settings
 
@@ -38,6 +39,8 @@ MACHINE: Final = "machine"
 VALID_BATCH: Final = 16
 WIDTH: Final = 30
 """Characters of a progress bar."""
+NATS: Final = "nats"
+"""The metric beside a loss that is smoothed."""
 PAUSE: Final = 0.5
 """Seconds before it is drawn anew."""
 
@@ -225,15 +228,8 @@ def _finished(history: list[dict[str, str]], settings: Settings) -> bool:
 
 def _fit(model: keras.Model, concert: Concert, valid: Batch, run: Path, team: Team, report: Report) -> None:
     settings = concert.settings
-    cosine = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=settings.learning_rate / 20,
-        warmup_target=settings.learning_rate,
-        warmup_steps=settings.warmup,
-        decay_steps=max(1, concert.batches * settings.epochs - settings.warmup),
-        alpha=0.02,
-    )
     optimizer = keras.optimizers.AdamW(
-        cosine,
+        settings.learning_rate if settings.plateau else _cosine(concert),
         weight_decay=settings.weight_decay,
         clipnorm=1.0,
         use_ema=True,
@@ -242,7 +238,14 @@ def _fit(model: keras.Model, concert: Concert, valid: Batch, run: Path, team: Te
     )
     # The weights of a batch sum to its size: so the mean over all is the mean over what counts.
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum_over_batch_size")
-    model.compile(optimizer=optimizer, loss=loss, jit_compile=_compiled())
+    smoothed = Smoothed(settings.smoothing) if settings.smoothing else loss
+    nats = [keras.metrics.SparseCategoricalCrossentropy(name=NATS, from_logits=True)]
+    model.compile(
+        optimizer=optimizer,
+        loss=smoothed,
+        weighted_metrics=nats if settings.smoothing else None,
+        jit_compile=_compiled(),
+    )
     team.adapt(model)
     optimizer.build(model.trainable_variables)
     begun = 0
@@ -265,6 +268,52 @@ def _fit(model: keras.Model, concert: Concert, valid: Batch, run: Path, team: Te
     )
     if keeper.diverged:
         raise DivergedError("the loss is not a number any more / lower --learning_rate, or begin anew")
+
+
+def _cosine(concert: Concert) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Return the learning rate of each update, if it is no validation score that decides it."""
+    settings = concert.settings
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=settings.learning_rate / 20,
+        warmup_target=settings.learning_rate,
+        warmup_steps=settings.warmup,
+        decay_steps=max(1, concert.batches * settings.epochs - settings.warmup),
+        alpha=0.02,
+    )
+
+
+def halvings(scores: Sequence[float], plateau: int) -> int:
+    """Return how often the learning rate has been halved: each time ``plateau`` epochs brought nothing.
+
+    As Keras's ReduceLROnPlateau, but told from the history, so that a run that was interrupted goes on alike.
+    """
+    best, wait, count = np.inf, 0, 0
+    for score in scores:
+        wait = 0 if score < best else wait + 1
+        best = min(best, score)
+        if wait == plateau:
+            wait, count = 0, count + 1
+    return count
+
+
+class Smoothed(keras.losses.Loss):
+    """Cross-entropy with label smoothing (Szegedy et al. 2016) over the tokens that can follow.
+
+    Args:
+        share: of the probability that goes to all that can follow, alike.
+    """
+
+    def __init__(self, share: float) -> None:
+        super().__init__(name="smoothed")
+        self.share = share
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the loss of each target, given logits ``[batch, tokens, V]``."""
+        log_p = keras.ops.log_softmax(y_pred, -1)
+        legal = keras.ops.cast(y_pred > FORBIDDEN / 2, log_p.dtype)
+        spread = keras.ops.sum(legal * log_p, -1) / keras.ops.maximum(keras.ops.sum(legal, -1), 1)
+        target = keras.ops.take_along_axis(log_p, keras.ops.cast(y_true, "int32")[..., None], -1)[..., 0]
+        return -(1 - self.share) * target - self.share * spread
 
 
 def _board(run: Path, report: Report) -> list[keras.callbacks.Callback]:
@@ -303,6 +352,10 @@ class Keeper(keras.callbacks.Callback):
         """Start the watch, and dropout's draws of this epoch: no file keeps where these were."""
         self.begun = self.said = time.monotonic()
         self.epoch = epoch
+        if self.settings.plateau:
+            scores = [float(row["val_loss"]) for row in self.history]
+            halved = halvings(scores, self.settings.plateau)
+            self.model.optimizer.learning_rate.assign(self.settings.learning_rate / 2**halved)
         draws = [each for each in self.model.variables if each.name == "seed_generator_state"]
         for place, state in enumerate(draws):
             rng = np.random.default_rng((self.settings.seed, epoch, place))
@@ -316,7 +369,7 @@ class Keeper(keras.callbacks.Callback):
             done = (batch + 1) / self.concert.batches
             left = (now - self.begun) * (1 / done - 1)
             bar = "#" * int(WIDTH * done)
-            loss = float((logs or {}).get("loss", np.nan))
+            loss = float(_nats(logs or {"loss": np.nan}))
             print(
                 f"\repoch {self.epoch + 1}/{self.settings.epochs} [{bar:.<{WIDTH}}] train {loss:.3f}, "
                 f"{_span(left)} left in this epoch, at most {_span(self._left(self.begun, done))} in all ",
@@ -327,7 +380,7 @@ class Keeper(keras.callbacks.Callback):
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
         """Keep the averaged weights if they are the best so far."""
         best = min((float(row["val_loss"]) for row in self.history), default=np.inf)
-        if (logs or {})["loss"] < best:
+        if _nats(logs or {}) < best:
             self._save(BEST)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -338,11 +391,11 @@ class Keeper(keras.callbacks.Callback):
         row = {
             "epoch": epoch + 1,
             "seconds": round(seconds, 2),
-            "loss": logs["loss"],
-            "val_loss": logs["val_loss"],
+            "loss": _nats(logs),
+            "val_loss": _nats(logs, "val_"),
         }
         self.history.append({name: str(value) for name, value in row.items()})
-        if not np.isfinite([logs["loss"], logs["val_loss"]]).all():
+        if not np.isfinite([row["loss"], row["val_loss"]]).all():
             self.diverged = self.model.stop_training = True
             return
         if _finished(self.history, self.settings):
@@ -352,7 +405,7 @@ class Keeper(keras.callbacks.Callback):
             return
         self._write_history()
         pace = self.concert.batches * self.settings.batch * self.settings.seq_len / seconds
-        scores = f"train {logs['loss']:.4f}, valid {logs['val_loss']:.4f} nats per token"
+        scores = f"train {row['loss']:.4f}, valid {row['val_loss']:.4f} nats per token"
         left = f"at most {_span(self._left(self.begun, 1.0))} left"
         clear = "\r" + " " * 110 + "\r" if self.bar else ""
         self.report(
@@ -382,6 +435,11 @@ class Keeper(keras.callbacks.Callback):
             writer.writeheader()
             writer.writerows(self.history)
         part.replace(self.run / HISTORY)
+
+
+def _nats(logs: Mapping[str, Any], part: str = "") -> float:
+    """Return the cross-entropy without smoothing: the loss itself, if there is no other."""
+    return float(logs.get(part + NATS, logs[f"{part}loss"]))
 
 
 def _span(seconds: float) -> str:

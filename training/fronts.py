@@ -147,7 +147,7 @@ class DrumFront(keras.layers.Layer):
         return *self._seen(token, seen), dict(zip(self.states, after, strict=True))
 
     def _seen(self, tokens: Any, seen: Any) -> tuple[Any, Any]:
-        features, legal = seen[..., : self.sticks.features], seen[..., self.sticks.features :]
+        features, legal = seen[..., : self.sticks.features], seen[..., self.sticks.features : -1]
         return self.token(tokens) + self.seen(features), legal
 
     def logits(self, heard: Any, aside: Any) -> Any:

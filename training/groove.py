@@ -19,17 +19,20 @@ from neuralmidi.kit import PLACES
 from neuralmidi.notes import Metre
 
 from training.dataset import Piece, Report, Source, Split, UnusableFileError
+from training.pool import AND
 
 INFO: Final = "info.csv"
 SPLITS: Final[Mapping[str, Split]] = {"train": "train", "validation": "valid", "test": "test"}
 METRE: Final = "4-4"
+FILL: Final = "fill"
+"""What a drummer plays between two parts of a piece; files of a bar or two."""
 GRID: Final = 4
 """Slots in a beat; four beats are a bar."""
 
 
 @dataclass(frozen=True)
 class Performance(Source):
-    """A drummer's performance; its composer is its style."""
+    """A drummer's performance; its composer is its style, ``funk``, or ``funk+fill`` if it is a fill."""
 
     def read(self, cache: Path | None, report: Report) -> Piece:
         """Read it: every hit as early or late and as hard as it was played.
@@ -77,7 +80,7 @@ def find(folder: Path, report: Report = print) -> list[Performance]:
             Performance(
                 folder / row["midi_filename"],
                 f"{folder.resolve().name}/{row['midi_filename']}",
-                row["style"].partition("/")[0],
+                _style(row),
                 SPLITS[row["split"]],
                 folder.resolve(),
             )
@@ -89,3 +92,8 @@ def find(folder: Path, report: Report = print) -> list[Performance]:
     if others:
         report(f"{len(others)} performances that are not in 4/4 are left out: {', '.join(others[:3])} ...")
     return found
+
+
+def _style(row: Mapping[str, str]) -> str:
+    style = row["style"].partition("/")[0]
+    return f"{style}{AND}{FILL}" if row["beat_type"] == FILL else style

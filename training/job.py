@@ -145,7 +145,7 @@ class Job:
         """Train its networks, unless that has been done."""
         if self.plan.ensemble:
             return [self._found(each, music) for each in self.plan.ensemble]
-        heard = windows(music.corpus("valid"), music.representation, len(music.composers))
+        heard = windows(music.corpus("valid"), music.representation, music.conditions)
         return [self._fit(music, heard, *each, team) for each in self._runs]
 
     def _found(self, run: Base, music: Music) -> Fitted:
@@ -171,7 +171,7 @@ class Job:
         keras.utils.set_random_seed(settings.seed)
         done = fit(
             lambda: self._network(music),
-            Concert(music.corpus("train"), music.representation, len(music.composers), settings),
+            Concert(music.corpus("train"), music.representation, music.conditions, settings),
             heard,
             run,
             {**music.facts(), **({"base": base.identity} if base else {})},

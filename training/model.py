@@ -28,8 +28,8 @@ def build(settings: Settings, tokenizer: Tokenizer, composers: int = 0) -> Netwo
 def _front(settings: Settings, tokenizer: Tokenizer) -> keras.layers.Layer:
     fronts: dict[str, Any] = {
         "chords": _chord_front,
-        "poly": _front_of(PolyFront),
-        "drums": _front_of(DrumFront),
+        "poly": _playing_front,
+        "drums": _playing_front,
     }
     return fronts[tokenizer.kind](settings, tokenizer)
 

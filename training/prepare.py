@@ -8,10 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from training import shards
 from training.base import Base
+from training.concert import Conditions
 from training.dataset import Piece, Source, Split, read_all, silent
-from training.pool import place_of, pooled
+from training.pool import AND, condition, place_of, pooled
 from training.preflight import Survey
 from training.progress import progress
 from training.settings import Settings
@@ -45,9 +48,22 @@ class Music:
         return read_all([source for source in self.sources if source.split == split], self.notes, silent)
 
     def composer(self, name: str) -> int:
-        """Return the index of a composer, or of the others; below 0, one each, if the model has none."""
+        """Return the row of `conditions` of a composer; below 0, one each, if the model has none."""
+        if name in self._both:
+            return len(self.composers) + self._both.index(name)
         place = place_of(name, self.composers)
         return place if place >= 0 else -1 - self._names.index(name)
+
+    @cached_property
+    def conditions(self) -> Conditions:
+        """What the model is told of each kind of piece, ``[kinds, composers]``: of each composer, of both."""
+        rows = [condition(name, self.composers) for name in (*self.composers, *self._both)]
+        return np.array(rows, np.float32).reshape(-1, len(self.composers))
+
+    @cached_property
+    def _both(self) -> list[str]:
+        """Whose pieces are of two kinds at once."""
+        return [name for name in self._names if AND in name] if self.composers else []
 
     @cached_property
     def _names(self) -> list[str]:

@@ -2,26 +2,21 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 from neuralmidi.bundle import Bundle
 from neuralmidi.tokenizer import ChordTokenizer
 
 from training.dataset import Piece
 from training.likelihood import Conditioned, Score, score, sounding
-from training.pool import place_of
+from training.pool import condition
 from training.progress import progress
 from training.spelling import Spelling
 
 
 def like(model: Bundle, composer: str) -> Conditioned:
-    """Return a model that plays like one of its composers, or whom it takes them for, see `place_of`."""
+    """Return a model that plays like one of its composers, or whom it takes them for, see `condition`."""
     if not model.condition_names:
         return Conditioned(model.model, None)
-    condition = np.zeros(len(model.condition_names), np.float32)
-    place = place_of(composer, model.condition_names)
-    if place >= 0:
-        condition[place] = 1
-    return Conditioned(model.model, condition)
+    return Conditioned(model.model, condition(composer, model.condition_names))
 
 
 def score_pieces(model: Bundle, pieces: Sequence[Piece], train: Sequence[Piece] = ()) -> list[Score]:

@@ -33,6 +33,10 @@ class Settings:
         weight_decay: of AdamW.
         average: how much of the running average of the weights stays at each update; it is the average that
             is validated and kept.
+        smoothing: share of the probability that a target leaves to all other tokens that could follow; what
+            is validated has none.
+        plateau: epochs without a better validation score after which the learning rate is halved; 0: it goes
+            down along the cosine instead.
         patience: epochs without a better validation score before it stops.
         balance: how a composer's share of the excerpts grows with how much there is of their music: 1 in
             proportion, 0 not at all. Only for a model of many.
@@ -64,6 +68,8 @@ class Settings:
     warmup: int = 100
     weight_decay: float = 0.02
     average: float = 0.998
+    smoothing: float = 0.0
+    plateau: int = 0
     patience: int = 4
     balance: float = 0.7
     nobody: float = 0.1
@@ -85,7 +91,20 @@ USUAL: Final[Mapping[str, Mapping[str, Any]]] = {
         "learning_rate": 3e-3,
         "weight_decay": 0.01,
     },
-    "drums": {"steps_per_beat": 4, "vocabulary": 128},
+    "drums": {
+        "steps_per_beat": 4,
+        "vocabulary": 128,
+        "dropout": 0.3,
+        "smoothing": 0.02,
+        "plateau": 1,
+        "balance": 0.85,
+        "keys": 1,
+        "segue": 0.0,
+        "least_notes": 1,
+        "learning_rate": 1.5e-3,
+        "batch": 32,
+        "average": 0.995,
+    },
 }
 """What each tokenizer has other than the defaults above."""
 
@@ -148,6 +167,8 @@ LEGAL: Final[Mapping[str, tuple[float, float]]] = {
     "warmup": (0, 1_000_000),
     "weight_decay": (0, 1),
     "average": (0, 0.99999),
+    "smoothing": (0, 0.5),
+    "plateau": (0, 10_000),
     "patience": (1, 10_000),
     "balance": (0, 1),
     "nobody": (0, 1),

@@ -7,14 +7,17 @@ import keras
 import numpy as np
 from keras import ops
 from neuralmidi.kit import KIT
+from neuralmidi.tokenizer.drums import LATEST, LEVELS
 
 INSTRUMENTS: Final = len(KIT)
-BARS: Final = 2
-"""Bars that are remembered, to be seen slot by slot: most slots are what they were a bar ago."""
+BARS: Final = (1, 2, 4)
+"""Bars ago whose hits are seen, slot by slot: most slots are what they were a bar ago."""
+AROUND: Final = (-2, -1, 1)
+"""Slots that are seen besides, counted back from the one a bar ago: what came after it, and before."""
 PLACE: Final = 2 + INSTRUMENTS
 """Of the place: slot of the bar, whether a velocity has been told, and what is hit that is not told yet."""
-FORBIDDEN: Final = -100.0
-"""Added to the logit of what cannot follow, see `training.hands`."""
+ROW: Final = 3 * INSTRUMENTS
+"""Of a slot: what is hit, how hard from 0 to 1, and how late from -1 to 1, of each instrument."""
 
 Action = tuple[str, int]
 """What a token does: ``start 0``, ``unknown 0``, ``hit`` mask, ``velocity`` level, ``late`` sixteenths."""
@@ -25,12 +28,13 @@ class Sticks(keras.layers.Layer):
     """A recurrent cell without weights that plays the tokens it reads on a drum kit.
 
     Run over a window by `keras.layers.RNN`, or called once per token: both see the same, since all it knows
-    goes in and out as state: the place, ``[batch, PLACE]``, and what was hit in the last slots, the newest
-    first, ``[batch, BARS * slots of a bar * INSTRUMENTS]``.
+    goes in and out as state: the place, ``[batch, PLACE]``, and the last slots, the newest first, ``[batch,
+    rows * ROW]``, each as hard and as late as it was hit.
 
-    Output, ``[batch, features + tokens]``: the features (slot of the bar as a one-hot vector; what is not
-    told yet; the instrument that is told next, as a one-hot vector; whether its velocity has been; what was
-    hit a bar, two bars before the slot that comes next); 1 or 0 for each token, whether it can follow.
+    Output, ``[batch, features + tokens + 1]``: the features (slot of the bar as a one-hot vector; what is
+    not told yet; the instrument that is told next, as a one-hot vector; whether its velocity has been; the
+    last two slots; the same slot `BARS` ago and the slots `AROUND` it); 1 or 0 for each token, whether it can
+    follow; 1 if a slot begins with this token, 0 if it tells more of one.
 
     Args:
         actions: what each token does, in the order of the vocabulary.
@@ -42,9 +46,11 @@ class Sticks(keras.layers.Layer):
         self.actions = [(str(kind), int(value)) for kind, value in actions]
         self.steps_per_beat = steps_per_beat
         self.slots = 4 * steps_per_beat
-        self.features = self.slots + 2 * INSTRUMENTS + 1 + BARS * INSTRUMENTS
-        self.state_size = [PLACE, BARS * self.slots * INSTRUMENTS]
-        self.output_size = self.features + len(self.actions)
+        self.rows = max(BARS) * self.slots + 1
+        seen = 2 + len(BARS) + len(AROUND)
+        self.features = self.slots + 2 * INSTRUMENTS + 1 + seen * ROW
+        self.state_size = [PLACE, self.rows * ROW]
+        self.output_size = self.features + len(self.actions) + 1
         self._table = _table(self.actions)
         self._kinds = {
             kinds[0]: np.array([[float(kind in kinds) for kind, _ in self.actions]], np.float32)
@@ -57,33 +63,53 @@ class Sticks(keras.layers.Layer):
         place, past = states
         row = ops.take(ops.convert_to_tensor(self._table), ops.cast(token[:, 0], "int32"), axis=0)
         row = ops.cast(row, "float32")  # kept whole: int8 export would round a table of floats
-        bits, (hits, velocity, late, slot_alone, goes_on) = (
-            row[:, :INSTRUMENTS],
-            (row[:, INSTRUMENTS + column : INSTRUMENTS + column + 1] for column in range(5)),
+        bits = row[:, :INSTRUMENTS]
+        hits, alone, goes_on, level, late, parts = (
+            row[:, column : column + 1] for column in range(INSTRUMENTS, INSTRUMENTS + COLUMNS)
         )
-        untold = (place[:, 2:] - late * _first(place[:, 2:])) * goes_on
-        untold = ops.maximum(hits * bits + (1 - hits) * untold, 0.0)
+        begins = hits + alone
+        is_level = ops.cast(level > 0, "float32")
+        next_told = _first(place[:, 2:])
+        past = past * goes_on
+        silent = ops.zeros_like(bits)
+        past = ops.where(
+            begins > 0,
+            ops.concatenate([bits, silent, silent, past[:, :-ROW]], -1),
+            ops.concatenate(
+                [
+                    past[:, :INSTRUMENTS],
+                    past[:, INSTRUMENTS : 2 * INSTRUMENTS] + next_told * level / LEVELS,
+                    past[:, 2 * INSTRUMENTS : ROW] + next_told * parts / LATEST,
+                    past[:, ROW:],
+                ],
+                -1,
+            ),
+        )
+        untold = (place[:, 2:] - late * next_told) * goes_on
+        untold = ops.maximum(hits * bits + (1 - begins) * untold, 0.0)
         left = ops.cast(ops.sum(untold, -1, keepdims=True) > 0.5, "float32")
-        over = (1 - left) * ops.maximum(late, ops.maximum(hits, slot_alone))
+        over = (1 - left) * ops.maximum(late, begins)
         slot = (place[:, :1] + over) * goes_on
         slot = slot * ops.cast(slot < self.slots - 0.5, "float32")
-        past = ops.where(
-            hits + slot_alone > 0.5, ops.concatenate([bits, past[:, :-INSTRUMENTS]], -1), past * goes_on
-        )
-        told = velocity * left
-        bar = self.slots * INSTRUMENTS
-        ago = [past[:, end - INSTRUMENTS : end] for end in range(bar, BARS * bar + 1, bar)]
-        how = self._kinds["late"] * told + self._kinds["velocity"] * (1 - told)
+        told = is_level * left
+        legal = self._kinds["late"] * told + self._kinds["velocity"] * (1 - told)
         output = [
             ops.cast(ops.abs(slot - np.arange(self.slots, dtype=np.float32)) < 0.5, "float32"),
             untold,
             _first(untold),
             told,
-            *ago,
-            self._kinds["hit"] * (1 - left)
-            + left * (self._kinds["late"] * told + self._kinds["velocity"] * (1 - told)),
+            past[:, : 2 * ROW],
+            *self._ago(past, left),
+            self._kinds["hit"] * (1 - left) + left * legal,
+            1 - is_level - late,
         ]
         return ops.concatenate(output, -1), [ops.concatenate([slot, told, untold], -1), past]
+
+    def _ago(self, past: Any, left: Any) -> list[Any]:
+        """Return what was hit bars ago: where the slot is that comes next, or the one that is being told."""
+        places = [bars * self.slots for bars in BARS] + [min(BARS) * self.slots + slots for slots in AROUND]
+        ends = [place * ROW for place in places]
+        return [left * past[:, end : end + ROW] + (1 - left) * past[:, end - ROW : end] for end in ends]
 
     def get_initial_state(self, batch_size: Any = None) -> list[Any]:
         """Return the state before any token: a bar begins, nothing has been hit."""
@@ -100,21 +126,29 @@ def _first(hits: Any) -> Any:
     return hits * ops.cast(before < 0.5, "float32")
 
 
+COLUMNS: Final = 6
+"""Of a token besides what it hits, see `_table`."""
+
+
 def _table(actions: Sequence[Action]) -> np.ndarray:
-    """Return what each token changes, a row per token (see the unpacking in `Sticks.call`)."""
-    table = np.zeros((len(actions), INSTRUMENTS + 5), np.int32)
-    hits, velocity, late, slot_alone, goes_on = table[:, INSTRUMENTS:].T
+    """Return what each token is, a row per token.
+
+    What it hits, an instrument each; then 1 or 0: it says what is hit; it is a slot of which nobody knows
+    what is hit; it does not begin a piece; then its level of velocity; whether it says how late; how late.
+    """
+    table = np.zeros((len(actions), INSTRUMENTS + COLUMNS), np.int32)
+    hits, alone, goes_on, level, late, parts = table[:, INSTRUMENTS:].T
     goes_on[:] = 1
     for token, (kind, value) in enumerate(actions):
         if kind == "start":
             goes_on[token] = 0
         elif kind == "unknown":
-            slot_alone[token] = 1
+            alone[token] = 1
         elif kind == "hit":
             hits[token] = 1
             table[token, :INSTRUMENTS] = [value >> place & 1 for place in range(INSTRUMENTS)]
         elif kind == "velocity":
-            velocity[token] = 1
+            level[token] = value
         elif kind == "late":
-            late[token] = 1
+            late[token], parts[token] = 1, value
     return table

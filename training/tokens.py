@@ -133,7 +133,7 @@ class Drums:
         tokenizer: says what the tokens are.
     """
 
-    unheard: int | None = DrumTokenizer.unmusical[1]
+    unheard: int | None = None  # in the place of a velocity it would be a slot more
 
     def __init__(self, tokenizer: DrumTokenizer) -> None:
         self.tokenizer: Tokenizer = tokenizer

@@ -120,12 +120,12 @@ def players(run: Path) -> dict[str, Bundle]:
 def _fit(settings: Settings, music: Music, run: Path) -> Fitted:
     train, valid = music.corpus("train"), music.corpus("valid")
     composers = len(music.composers)
-    concert = Concert(train, music.representation, composers, settings)
+    concert = Concert(train, music.representation, music.conditions, settings)
     keras.utils.set_random_seed(settings.seed)
     return fit(
         lambda: build(settings, music.representation.tokenizer, composers),
         concert,
-        windows(valid, music.representation, composers, VALIDATED),
+        windows(valid, music.representation, music.conditions, VALIDATED),
         run,
         music.facts(),
         report=say,

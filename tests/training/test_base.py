@@ -32,8 +32,8 @@ def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     keras.utils.set_random_seed(1)
     fit(
         lambda: build(settings, made.tokenizer, 2),
-        Concert(corpus, made, 2, settings),
-        windows(corpus, made, 2),
+        Concert(corpus, made, np.eye(2, dtype=np.float32), settings),
+        windows(corpus, made, np.eye(2, dtype=np.float32)),
         folder / "run",
         music.facts(),
         report=lambda _: None,

@@ -29,7 +29,7 @@ def corpus(folder: Path, pieces: Sequence[Piece], made: Representation, size: in
 
 def concert(folder: Path, settings: Settings = SETTINGS, composers: int = 2, size: int = 1 << 24) -> Concert:
     made = representation(settings, lambda: PIECES)
-    return Concert(corpus(folder, PIECES, made, size), made, composers, settings)
+    return Concert(corpus(folder, PIECES, made, size), made, np.eye(composers, dtype=np.float32), settings)
 
 
 def same(one: Batch, other: Batch) -> bool:
@@ -139,7 +139,7 @@ def test_a_model_that_is_told_nothing_gets_no_condition(tmp_path: Path) -> None:
 def test_the_windows_score_every_token_once_with_the_music_before_it(tmp_path: Path) -> None:
     made = representation(SETTINGS, lambda: PIECES)
     pieces = corpus(tmp_path, PIECES, made)
-    batch = windows(pieces, made, 2)
+    batch = windows(pieces, made, np.eye(2, dtype=np.float32))
     said = batch.targets[batch.weights > 0]
     wanted = np.concatenate([ids[ids >= made.given] for ids in map(pieces.ids, range(3))])
     assert np.array_equal(said, wanted)
@@ -155,8 +155,8 @@ def test_the_windows_score_every_token_once_with_the_music_before_it(tmp_path: P
 def test_of_many_windows_some_are_enough(tmp_path: Path) -> None:
     made = representation(SETTINGS, lambda: PIECES)
     pieces = corpus(tmp_path, PIECES, made)
-    assert 0 < len(windows(pieces, made, 2, most=1000)) < len(windows(pieces, made, 2))
-    assert windows(pieces, made, 2, most=1000).weights.mean() == pytest.approx(1, abs=1e-4)
+    assert 0 < len(windows(pieces, made, np.eye(2, dtype=np.float32), most=1000)) < len(windows(pieces, made, np.eye(2, dtype=np.float32)))
+    assert windows(pieces, made, np.eye(2, dtype=np.float32), most=1000).weights.mean() == pytest.approx(1, abs=1e-4)
 
 
 def test_chords_are_heard_in_every_key_and_some_are_not_heard_at_all(tmp_path: Path) -> None:
@@ -167,5 +167,5 @@ def test_chords_are_heard_in_every_key_and_some_are_not_heard_at_all(tmp_path: P
     assert 0 < changed.mean() < 0.1
     assert set(batch.tokens[:, 1:][changed]) == {1}
     assert 1 not in batch.targets
-    scored = windows(made.corpus, made.representation, 2)
+    scored = windows(made.corpus, made.representation, np.eye(2, dtype=np.float32))
     assert (scored.weights > 0).sum() == sum(len(made.corpus.ids(number)) - 1 for number in range(3))

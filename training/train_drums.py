@@ -1,0 +1,82 @@
+"""From human drummers to a drummer that plays: OUT_MODELS/drums.
+
+Examples:
+    python -m training.train_drums --dataset dataset/drums --out_models tflite_models --sources sources.json
+    python -m training.train_drums --dataset dataset/drums --out_models tflite_models --smoke
+
+The dataset is the Groove MIDI Dataset, found by its info.csv, which tells style and split of each
+performance. Trains on the training part, watches the validation part, never looks at the test part. Press
+Ctrl-C to stop; the same command goes on where it was.
+
+    ... --ensemble RUN RUN          trains nothing: these runs, trained before, decide together
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from neuralmidi.errors import NeuralMIDIError
+from neuralmidi.options import Options
+
+from training import command, groove
+from training.base import read_base, run_name
+from training.job import Job, Plan
+from training.settings import settings_from
+from training.sources import read_table
+
+NAME: Final = "drums"
+TOKENIZER: Final = "drums"
+SMOKE_PASSES: Final = 0.1
+"""There is so much of it that this shows that all is in place."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says; 0 when the model is there, 1 if it is not, 2 for an error."""
+    return command.carry_out("train_drums", _parser(), _jobs, arguments)
+
+
+def _jobs(options: Any) -> list[Job]:
+    """Return what is to be done: one model."""
+    if options.base:
+        raise NeuralMIDIError("--base", "nobody else's model plays drums", "leave it out")
+    settings = settings_from({**command.given(options), "tokenizer": TOKENIZER}, smoke=options.smoke)
+    if options.smoke:
+        settings = replace(settings, passes=SMOKE_PASSES)
+    plan = Plan(
+        options.out_models,
+        options.runs,
+        settings,
+        None,
+        read_table(options.sources),
+        _command(options),
+        options.smoke,
+        members=options.members,
+        ensemble=[read_base(run) for run in options.ensemble or ()],
+    )
+    return [Job(plan, options.name, groove.find(options.dataset), together=True)]
+
+
+def _command(options: Any) -> str:
+    """Return the command that makes the model again, with the folders of any machine."""
+    words = ["python", "-m", "training.train_drums", "--dataset", "dataset/drums"]
+    words += ["--out_models", "tflite_models", "--sources", "training/sources.json"]
+    if options.ensemble:
+        words += ["--ensemble", *(f"runs/{run_name(run, options.runs)}" for run in options.ensemble)]
+    return " ".join([*words, *command.words(options)])
+
+
+def _parser() -> Options:
+    summary, example = (__doc__ or "").split("\n\n", 1)
+    parser = Options("python -m training.train_drums", summary, example)
+    add = parser.add_argument
+    add("--dataset", type=Path, required=True, metavar="DIR", help="the Groove MIDI Dataset, with info.csv")
+    add("--name", default=NAME, metavar="NAME", help=f"what a player types (default: {NAME})")
+    add("--ensemble", type=Path, nargs="+", metavar="RUN", help="train nothing, let these decide together")
+    command.add_options(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
