@@ -6,8 +6,8 @@ Source: Gillick, Roberts, Engel, Eck and Bamman, "Learning to Groove with Invers
 
 import csv
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +18,7 @@ from neuralmidi.grid import slot_of
 from neuralmidi.kit import PLACES
 from neuralmidi.notes import Metre
 
-from training.dataset import Piece, Report, Source, Split, UnusableFileError
+from training.dataset import Piece, Report, Source, Split, UnusableFileError, read_all
 from training.pool import AND
 
 INFO: Final = "info.csv"
@@ -28,6 +28,11 @@ FILL: Final = "fill"
 """What a drummer plays between two parts of a piece; files of a bar or two."""
 GRID: Final = 4
 """Slots in a beat; four beats are a bar."""
+BAR: Final = 4
+"""Beats in one."""
+UNPUBLISHED: Final = (22, 26, 52, 58)
+"""Pitches that the published model of single bars does not hear."""
+EQUALLY_LOUD: Final = 96
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,42 @@ def find(folder: Path, report: Report = print) -> list[Performance]:
     if others:
         report(f"{len(others)} performances that are not in 4/4 are left out: {', '.join(others[:3])} ...")
     return found
+
+
+@dataclass(frozen=True)
+class Bar(Source):
+    """A bar of a performance by itself, as the published model hears it: on the grid, all equally loud.
+
+    Attributes:
+        piece: its music.
+    """
+
+    piece: Piece = field(kw_only=True, repr=False, compare=False)
+
+    def read(self, cache: Path | None, report: Report) -> Piece:
+        """Return its music."""
+        return self.piece
+
+
+def bars(performances: Iterable[Performance], report: Report = print) -> list[Bar]:
+    """Return all bars of performances, a piece each, without the pitches that are `UNPUBLISHED`."""
+    return [
+        Bar(each.path, f"{each.name}:{number + 1}", each.composer, each.split, each.folder, piece=piece)
+        for each in performances
+        for whole in read_all([each], report=report)
+        for number, piece in enumerate(_bars(whole))
+    ]
+
+
+def _bars(whole: Piece) -> Iterable[Piece]:
+    heard = whole.notes[~np.isin(whole.notes[:, 2], UNPUBLISHED)]
+    slots = np.floor(heard[:, 0] * GRID + 0.5).astype(int)
+    for number in range(round(whole.end) // BAR):
+        inside = slots // (BAR * GRID) == number
+        start = (slots[inside] - number * BAR * GRID) / GRID
+        loud = np.full(len(start), EQUALLY_LOUD)
+        notes = np.stack([start, start + 1 / GRID, heard[inside, 2], loud], 1)
+        yield Piece(f"{whole.name}:{number + 1}", whole.composer, whole.split, notes, whole.metres, BAR)
 
 
 def _style(row: Mapping[str, str]) -> str:

@@ -57,6 +57,7 @@ class Score:
         pitches: nats of which notes begin: whether one more does, and which.
         hold: nats of which notes end and how long nothing changes: attack told from hold, rests, rhythm.
         velocity: nats of how loud they begin.
+        timing: nats of how late, where the model's tokens tell it.
         steps: slots of the grid.
         right: steps in which what happened was at every decision the likeliest thing to happen.
         notes: notes that begin, as the model's tokens tell them.
@@ -67,6 +68,7 @@ class Score:
     pitches: float = 0.0
     hold: float = 0.0
     velocity: float = 0.0
+    timing: float = 0.0
     steps: int = 0
     right: int = 0
     notes: int = 0
@@ -79,7 +81,7 @@ class Score:
     @property
     def nats(self) -> float:
         """``-ln`` of the probability of all of it."""
-        return self.pitches + self.hold + self.velocity
+        return self.pitches + self.hold + self.velocity + self.timing
 
     @property
     def nats_per_step(self) -> float:
@@ -127,7 +129,7 @@ class Score:
         }
 
 
-KINDS: Final = ("pitches", "hold", "velocity")
+KINDS: Final = ("pitches", "hold", "velocity", "timing")
 """Of nats, see `Score`."""
 GIVEN: Final = ("start", "bar")
 """Kinds of tokens that are told and never asked for: they cost nothing."""

@@ -58,7 +58,7 @@ class Music:
     def conditions(self) -> Conditions:
         """What the model is told of each kind of piece, ``[kinds, composers]``: of each composer, of both."""
         rows = [condition(name, self.composers) for name in (*self.composers, *self._both)]
-        return np.array(rows, np.float32).reshape(-1, len(self.composers))
+        return np.array(rows, np.float32).reshape(len(rows), len(self.composers))
 
     @cached_property
     def _both(self) -> list[str]:

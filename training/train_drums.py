@@ -8,6 +8,7 @@ The dataset is the Groove MIDI Dataset, found by its info.csv, which tells style
 performance. Trains on the training part, watches the validation part, never looks at the test part. Press
 Ctrl-C to stop; the same command goes on where it was.
 
+    ... --bars                      a benchmark: single bars, as other people have trained on them
     ... --ensemble RUN RUN          trains nothing: these runs, trained before, decide together
 """
 
@@ -27,6 +28,7 @@ from training.settings import settings_from
 from training.sources import read_table
 
 NAME: Final = "drums"
+BARS: Final = "benchmark_groove"
 TOKENIZER: Final = "drums"
 SMOKE_PASSES: Final = 0.1
 """There is so much of it that this shows that all is in place."""
@@ -55,13 +57,18 @@ def _jobs(options: Any) -> list[Job]:
         members=options.members,
         ensemble=[read_base(run) for run in options.ensemble or ()],
     )
-    return [Job(plan, options.name, groove.find(options.dataset), together=True)]
+    performances = groove.find(options.dataset)
+    if options.bars:
+        return [Job(replace(plan, benchmark=True), BARS, groove.bars(performances), together=False)]
+    return [Job(plan, NAME, performances, together=True)]
 
 
 def _command(options: Any) -> str:
     """Return the command that makes the model again, with the folders of any machine."""
     words = ["python", "-m", "training.train_drums", "--dataset", "dataset/drums"]
     words += ["--out_models", "tflite_models", "--sources", "training/sources.json"]
+    if options.bars:
+        words.append("--bars")
     if options.ensemble:
         words += ["--ensemble", *(f"runs/{run_name(run, options.runs)}" for run in options.ensemble)]
     return " ".join([*words, *command.words(options)])
@@ -72,7 +79,7 @@ def _parser() -> Options:
     parser = Options("python -m training.train_drums", summary, example)
     add = parser.add_argument
     add("--dataset", type=Path, required=True, metavar="DIR", help="the Groove MIDI Dataset, with info.csv")
-    add("--name", default=NAME, metavar="NAME", help=f"what a player types (default: {NAME})")
+    add("--bars", action="store_true", help=f"train {BARS} instead, which hears single bars only")
     add("--ensemble", type=Path, nargs="+", metavar="RUN", help="train nothing, let these decide together")
     command.add_options(parser)
     return parser
