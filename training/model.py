@@ -3,7 +3,7 @@
 from typing import Any
 
 import keras
-from neuralmidi.tokenizer import ChordTokenizer, DrumTokenizer, PolyTokenizer, Tokenizer
+from neuralmidi.tokenizer import DrumTokenizer, PolyTokenizer, Tokenizer
 
 from training.fronts import ChordFront, DrumFront, PolyFront
 from training.network import Network
