@@ -12,6 +12,12 @@ HANDOVER_LOOKAHEAD: int
 Request = tuple[int, int, int, float, str, tuple[float | str, ...]]
 """Kind, object, inlet, logical time in ms, selector, atoms."""
 
+Message = tuple[int, str, Sequence[float | str]]
+"""Outlet, selector, atoms."""
+
+Delayed = tuple[int, str, Sequence[float | str], float]
+"""The same, and how long after its step it leaves, in lengths of the step: 0 or more."""
+
 class Gone(Exception):  # noqa: N818 - it is said of an object, and it is no error
     """The object has been deleted in Pd."""
 
@@ -24,14 +30,14 @@ def poll() -> list[Request]: ...
 def answered(count: int) -> None: ...
 def view(number: int) -> tuple[int, int, float]: ...
 def counters(number: int) -> dict[str, int]: ...
-def send(number: int, messages: Sequence[tuple[int, str, Sequence[float | str]]]) -> None: ...
+def send(number: int, messages: Sequence[Message]) -> None: ...
 def step(
     number: int,
     step: int,
     previous: int,
     per_beat: float,
     forgets: float,
-    messages: Sequence[tuple[int, str, Sequence[float | str]]],
+    messages: Sequence[Message | Delayed],
 ) -> None: ...
 def error(number: int, text: str) -> None: ...
 def failed(number: int, text: str) -> None: ...

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #define HANDOVER_LOOKAHEAD 32            /* steps at most */
-#define HANDOVER_STEP_BYTES (16 * 1024)  /* a cluster of all 128 pitches, each ended and started, fits */
+#define HANDOVER_STEP_BYTES (24 * 1024)  /* a cluster of all 128 pitches, each ended and started, fits */
 
 /* What Python reads of an object. Pd's thread alone writes it, in this order: `accepted` before any release that
    follows; so Python, which reads `accepted` first and `released` second, never takes a dead branch for alive. */

@@ -209,39 +209,47 @@ static bool draft_atom(PyObject *value)
     return !PyErr_Occurred();
 }
 
-/* One message: (outlet, selector, atoms). */
-static bool draft_message(PyObject *message)
+/* One message: (outlet, selector, atoms), and its delay, if the format takes one. */
+static bool draft_message(PyObject *message, const char *format)
 {
+    size_t start = draft.size;
     result_message *m = draft_room(sizeof *m);
     unsigned int outlet;
+    double delay = 0;
     PyObject *selector, *atoms, *sequence;
     Py_ssize_t i, n;
     bool good = true;
 
-    if (!m || !PyArg_ParseTuple(message, "IUO", &outlet, &selector, &atoms))
+    if (!m || !PyArg_ParseTuple(message, format, &outlet, &selector, &atoms, &delay))
         return false;
+    if (!(delay >= 0) || !isfinite(delay)) {
+        PyErr_SetString(PyExc_ValueError, "a delay is 0 steps or more, and it ends");
+        return false;
+    }
     if (!(sequence = PySequence_Fast(atoms, "the atoms of a message are a sequence")))
         return false;
     n = PySequence_Fast_GET_SIZE(sequence);
     memset(m, 0, sizeof *m);
     m->outlet = outlet;
     m->count = (uint32_t)n;
+    m->delay = delay;
     good = (m->selector_size = draft_text(selector)) != 0;
     for (i = 0; good && i < n; i++)
         good = draft_atom(PySequence_Fast_GET_ITEM(sequence, i));
+    m->size = (uint32_t)(draft.size - start);
     Py_DECREF(sequence);
     return good;
 }
 
 /* Behind what the draft holds already. */
-static bool draft_messages(PyObject *messages)
+static bool draft_messages(PyObject *messages, const char *format)
 {
     PyObject *sequence = PySequence_Fast(messages, "messages are a sequence");
     Py_ssize_t i;
     bool good = sequence != NULL;
 
     for (i = 0; good && i < PySequence_Fast_GET_SIZE(sequence); i++)
-        good = draft_message(PySequence_Fast_GET_ITEM(sequence, i));
+        good = draft_message(PySequence_Fast_GET_ITEM(sequence, i), format);
     Py_XDECREF(sequence);
     return good;
 }
@@ -265,7 +273,7 @@ static PyObject *py_send(PyObject *self, PyObject *args)
 
     (void)self;
     draft.size = 0;
-    if (!PyArg_ParseTuple(args, "IO", &object, &messages) || !draft_messages(messages))
+    if (!PyArg_ParseTuple(args, "IO", &object, &messages) || !draft_messages(messages, "IUO"))
         return NULL;
     return write_draft(RESULT_MESSAGES, object, 0, 0);
 }
@@ -286,7 +294,7 @@ static PyObject *py_step(PyObject *self, PyObject *args)
     }
     draft.size = 0;
     memcpy(draft_room(sizeof head), &head, sizeof head);
-    if (!draft_messages(messages))
+    if (!draft_messages(messages, "IUO|d"))
         return NULL;
     if (draft.size > HANDOVER_STEP_BYTES)
         return PyErr_Format(PyExc_ValueError, "a step of %zu bytes is larger than the %d that a step may have",
@@ -357,7 +365,7 @@ static PyMethodDef methods[] = {
     {"counters", py_counters, METH_VARARGS, "counters(object) -> {name: count}"},
     {"send", py_send, METH_VARARGS, "send(object, messages): out of the outlets, now"},
     {"step", py_step, METH_VARARGS,
-        "step(object, number, previous, per_beat, forgets, messages): out of the outlets when released"},
+        "step(object, number, previous, per_beat, forgets, messages): out of the outlets when released, or later"},
     {"error", py_error, METH_VARARGS, "error(object, text); object 0: the bridge itself"},
     {"failed", py_failed, METH_VARARGS, "failed(object, text): an error that ends the object's notes"},
     {NULL, NULL, 0, NULL},

@@ -18,6 +18,12 @@ static inline bool notes_sounds(const notes *n, int channel, int pitch)
     return n->sounding[channel - 1][pitch / 64] >> (pitch % 64) & 1;
 }
 
+/* Whether that is a MIDI note. */
+static inline bool notes_has(int pitch, int channel)
+{
+    return pitch >= 0 && pitch < PITCHES && channel >= 1 && channel <= CHANNELS;
+}
+
 /* Follows one note; false when it need not be played: it ends a note that does not sound, or is no MIDI note. */
 static inline bool notes_follow(notes *n, int pitch, int velocity, int channel)
 {
@@ -25,7 +31,7 @@ static inline bool notes_follow(notes *n, int pitch, int velocity, int channel)
     uint64_t bit;
     bool sounded;
 
-    if (pitch < 0 || pitch >= PITCHES || channel < 1 || channel > CHANNELS)
+    if (!notes_has(pitch, channel))
         return false;
     word = &n->sounding[channel - 1][pitch / 64];
     bit = (uint64_t)1 << (pitch % 64);

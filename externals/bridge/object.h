@@ -8,6 +8,7 @@
 #include "g_canvas.h"
 
 #include "bridge.h"
+#include "later.h"
 #include "notes.h"
 
 #define INLETS 8
@@ -32,9 +33,12 @@ struct object {
     uint32_t dropped;       /* messages since the last report */
     bool buried;            /* Python has died and this object has said so */
     bool sync;              /* every message waits for its answer */
+    unsigned silences;      /* how often its notes have been ended */
     /* stepped classes only */
     handover steps;
     t_clock *clock;
+    later later;
+    t_clock *later_clock;   /* for the next of them */
     bool playing;
     bool waiting;           /* for its first step, to start to play */
     double tempo;
@@ -42,6 +46,7 @@ struct object {
     double chosen;          /* the player's `steps`, which count instead; 0: the step's own do */
     double choices;         /* how often the player has chosen */
     double last_step;       /* logical time in ms; the next one is due step_ms later */
+    double interval;        /* of the last two bangs in ms; 0: too long to be a step's length */
     unsigned missed;        /* steps in a row that were not ready */
     bool failed;            /* a step has failed, and the reason has been said */
     double last_complaint;
@@ -71,6 +76,9 @@ static inline void scratch_give(scratch *s)
 
 /* The object of this number, or NULL when it has been deleted. */
 object *object_numbered(uint32_t number);
+
+/* Whether the rest of what is being sent may follow: nothing that it led to has deleted the object, or silenced it. */
+bool object_goes_on(uint32_t number, unsigned silences);
 
 /* An error to the console, on the box, and out of the status outlet. */
 void object_complain(object *x, const char *complaint);
@@ -104,6 +112,11 @@ bool wait_for_answer(void);
 
 void poll_results(void);
 void send_messages(object *x, const uint8_t *bytes, size_t size);
+
+/* Which note a message starts or ends, or LATER_NO_NOTE. */
+int note_of(const object *x, const result_message *m);
+
+/* Ends what sounds; what waits never begins. */
 void end_notes(object *x);
 
 /* Ends the notes and lets Python know. */

@@ -98,6 +98,13 @@ object *object_numbered(uint32_t number)
     return x && x->number == number ? x : NULL;
 }
 
+bool object_goes_on(uint32_t number, unsigned silences)
+{
+    const object *x = object_numbered(number);
+
+    return x && x->silences == silences;
+}
+
 static bool find_place(object *x)
 {
     uint32_t i;

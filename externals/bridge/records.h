@@ -54,7 +54,8 @@ typedef struct result_message {
     uint32_t outlet;
     uint32_t count;         /* of atoms */
     uint32_t selector_size; /* padded, with its NUL */
-    uint32_t unused;
+    uint32_t size;          /* of all that it lies in */
+    double delay;           /* in lengths of its step, from the step's release on */
 } result_message;
 
 typedef struct result_atom {

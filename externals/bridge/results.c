@@ -17,7 +17,7 @@ static void send_note(object *x, int pitch, int velocity, int channel)
     outlet_list(x->outlets[x->klass->notes_outlet], &s_list, 3, note);
 }
 
-void end_notes(object *x)
+static void end_sounding(object *x)
 {
     uint32_t number = x->number;
     int channel, pitch;
@@ -30,6 +30,17 @@ void end_notes(object *x)
                 if (!object_numbered(number))
                     return;
             }
+}
+
+void end_notes(object *x)
+{
+    uint32_t number = x->number;
+
+    x->silences++;
+    later_clear(&x->later);
+    end_sounding(x);
+    if (object_numbered(number))
+        later_clear(&x->later);     /* of a step that the end of a note has led to */
 }
 
 void silence(object *x)
@@ -50,8 +61,7 @@ static bool follow_note(object *x, unsigned outlet, const t_symbol *selector, in
         (int)atom_getfloat(&argv[2]));
 }
 
-/* Reads the atoms of a message that lie at `bytes`; returns where they end. */
-static const uint8_t *read_atoms(t_atom *atoms, uint32_t count, const uint8_t *bytes)
+static void read_atoms(t_atom *atoms, uint32_t count, const uint8_t *bytes)
 {
     uint32_t i;
 
@@ -63,31 +73,47 @@ static const uint8_t *read_atoms(t_atom *atoms, uint32_t count, const uint8_t *b
         else
             SETFLOAT(&atoms[i], (t_float)a->number);
     }
-    return bytes;
 }
 
-/* Sends one message; returns where it ends. */
-static const uint8_t *send_one(object *x, const uint8_t *bytes)
+static const uint8_t *atoms_of(const result_message *m)
 {
-    const result_message *m = (const result_message *)bytes;
+    return (const uint8_t *)(m + 1) + m->selector_size;
+}
+
+int note_of(const object *x, const result_message *m)
+{
+    const result_atom *a = (const result_atom *)atoms_of(m);    /* pitch, velocity, channel */
+    int pitch, channel;
+
+    if ((int)m->outlet != x->klass->notes_outlet || m->count < 3 || strcmp((const char *)(m + 1), "list"))
+        return LATER_NO_NOTE;
+    if (a[0].symbol_size || a[1].symbol_size || a[2].symbol_size)
+        return LATER_NO_NOTE;
+    pitch = (int)a[0].number;
+    channel = (int)a[2].number;
+    return notes_has(pitch, channel) ? channel * PITCHES + pitch : LATER_NO_NOTE;
+}
+
+static void send_one(object *x, const result_message *m)
+{
     t_symbol *selector = gensym((const char *)(m + 1));
     scratch room;
     t_atom *atoms = scratch_take(&room, m->count * sizeof *atoms);
 
-    bytes = read_atoms(atoms, m->count, bytes + sizeof *m + m->selector_size);
+    read_atoms(atoms, m->count, atoms_of(m));
     if (m->outlet < (uint32_t)x->klass->outlets && follow_note(x, m->outlet, selector, (int)m->count, atoms))
         outlet_anything(x->outlets[m->outlet], selector, (int)m->count, atoms);
     scratch_give(&room);
-    return bytes;
 }
 
 void send_messages(object *x, const uint8_t *bytes, size_t size)
 {
     const uint8_t *end = bytes + size;
     uint32_t number = x->number;
+    unsigned silences = x->silences;
 
-    while (bytes < end && object_numbered(number))  /* a message may lead to the object's deletion */
-        bytes = send_one(x, bytes);
+    for (; bytes < end && object_goes_on(number, silences); bytes += ((const result_message *)bytes)->size)
+        send_one(x, (const result_message *)bytes);
 }
 
 /* Copied off the ring: the messages may lead to another look at it before they are all sent. */

@@ -6,6 +6,8 @@
 
 #include "object.h"
 
+#define LONGEST 10000.0     /* ms that a step may take; bangs further apart than that tell nothing of it */
+
 static double beat_ms(const object *x)
 {
     return 60000.0 / x->tempo;
@@ -44,6 +46,88 @@ static void underrun(object *x)
         "/ send `info`, a slower tempo, or a larger `lookahead`", x->klass->name);
 }
 
+/* --- what leaves later ----------------------------------------------------------------------------------------- */
+
+/* In Pd's unit of time, 7 ns. Rounding must not let a step come before what was due when it is released. */
+#define HAIR 0.1
+
+/* Taken away before it is sent: what it leads to may come here, too. */
+static void send_next(object *x)
+{
+    scratch copy;
+    size_t size = later_next(&x->later)->size;
+    uint8_t *bytes = scratch_take(&copy, size);
+
+    later_take(&x->later, bytes);
+    send_messages(x, bytes, size);
+    scratch_give(&copy);
+}
+
+static bool is_due(const object *x)
+{
+    const later_message *next = later_next(&x->later);
+
+    return next && (next->due <= clock_getlogicaltime() + HAIR || later_is_crowded(&x->later));
+}
+
+static void await_next(object *x)
+{
+    const later_message *next = later_next(&x->later);
+
+    if (next)
+        clock_set(x->later_clock, next->due);
+}
+
+/* What is due leaves; earlier than that leaves what takes the room that a step may need. */
+static void send_due(object *x)
+{
+    uint32_t number = x->number;
+
+    while (object_numbered(number) && is_due(x))
+        send_next(x);
+    if (object_numbered(number))
+        await_next(x);
+}
+
+/* Of the step that has just been released, in ms. */
+static double length(const object *x)
+{
+    return x->playing || !x->interval ? step_ms(x) : x->interval;
+}
+
+/* False when the message is to leave now. */
+static bool put_off(object *x, const result_message *m, uint64_t step)
+{
+    later_message head = {.step = step, .size = m->size};
+
+    if (!m->delay && !x->later.size)
+        return false;
+    head.due = clock_getsystimeafter(m->delay * length(x));
+    head.note = note_of(x, m);
+    if (head.note != LATER_NO_NOTE)
+        later_hurry(&x->later, &head);
+    return m->delay > 0 && later_put(&x->later, &head, m);
+}
+
+/* Takes the messages of a step that are to leave later out of it; returns the size of what is left. */
+static size_t put_off_some(object *x, uint8_t *bytes, size_t size, uint64_t step)
+{
+    size_t at, left = 0, one;
+
+    for (at = 0; at < size; at += one) {
+        const result_message *m = (const result_message *)(bytes + at);
+        one = m->size;
+        if (put_off(x, m, step))
+            continue;
+        if (left != at)
+            memmove(bytes + left, m, one);
+        left += one;
+    }
+    return left;
+}
+
+/* --- steps ----------------------------------------------------------------------------------------------------- */
+
 /* A step is as long as its performer's grid says, until the player chooses. */
 static void keep_grid(object *x, const step_head *head)
 {
@@ -61,19 +145,29 @@ static void sound_step(object *x, size_t size)
     scratch copy;
     uint8_t *bytes = scratch_take(&copy, size);     /* what it leads to may bring new steps into its place */
     const step_head *head = (const step_head *)bytes;
+    uint8_t *messages = bytes + sizeof *head;
+    uint32_t number = x->number;
+    unsigned silences = x->silences;
 
     handover_release(&x->steps, bytes);
     x->missed = 0;
     keep_grid(x, head);
-    send_messages(x, bytes + sizeof *head, size - sizeof *head);
+    size = put_off_some(x, messages, size - sizeof *head, atomic_load(&x->steps.view->released));
+    send_due(x);    /* what has been hurried */
+    if (object_goes_on(number, silences))
+        send_messages(x, messages, size);
     scratch_give(&copy);
 }
 
 static void release_step(object *x)
 {
     uint32_t number = x->number;
+    unsigned silences = x->silences;
     size_t size;
 
+    send_due(x);
+    if (!object_goes_on(number, silences))
+        return;
     poll_results();     /* what has just been prepared is newer than what lies here */
     if (object_numbered(number) && x->sync)
         send_step(x);
@@ -106,7 +200,9 @@ static void object_bang(object *x)
 {
     double since = logical_ms() - x->last_step;
 
-    if (since > 0 && since < 10000)
+    if (since > 0)
+        x->interval = since < LONGEST ? since : 0;
+    if (since > 0 && since < LONGEST)
         publish_beat_ms(x, since * per_beat(x));
     release_step(x);
 }
@@ -228,11 +324,14 @@ void transport_init(object *x)
     x->chosen = x->choices = 0;
     x->last_step = x->last_complaint = -1e9;
     x->clock = clock_new(x, (t_method)object_tick);
+    x->later_clock = clock_new(x, (t_method)send_due);
     publish_beat_ms(x, beat_ms(x));
 }
 
 void transport_free(object *x)
 {
     clock_free(x->clock);
+    clock_free(x->later_clock);
+    later_free(&x->later);
     handover_free(&x->steps);
 }

@@ -27,8 +27,8 @@ from neuralmidi.errors import NeuralMIDIError
 from neuralmidi.handover import Command, Handover, Performer
 
 Atom = float | str
-Message = tuple[int, str, Sequence[Atom]]
-"""Outlet (0 is the leftmost), selector, atoms."""
+Message = tuple[int, str, Sequence[Atom]] | tuple[int, str, Sequence[Atom], float]
+"""Outlet (0 is the leftmost), selector, atoms; perhaps a delay: 0 or more, in lengths of the step."""
 
 SEPARATOR = "\x1f"
 """Stands between an object's arguments and the folders that it searches."""
@@ -193,7 +193,12 @@ class SteppedObject(Object, Generic[State, Prepared]):
         self.has_failed = False
 
     def layout(self, prepared: Prepared) -> Iterable[Message]:
-        """The messages that a step consists of, in the order in which they leave the outlets."""
+        """The messages that a step consists of, in the order in which they leave the outlets.
+
+        One with a delay leaves later, at a logical time of its own: so many lengths of the step after the
+        step's release, 1 being when the next step is due. Notes of one pitch and channel never change their
+        order from step to step: where two would, the earlier step's leaves earlier than its delay says.
+        """
         raise NotImplementedError
 
     def per_beat(self, prepared: Prepared) -> float:
