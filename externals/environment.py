@@ -138,6 +138,14 @@ TO_PLAY = (
     Need("python3-venv", "a Python environment of the project's own", _python_found),
 )
 TO_SEE = (Need("puredata-gui", "Pure Data's windows", _command("pd-gui")),)
+TO_TEST = (
+    Need("fluidsynth", "FluidSynth, which plays the notebook's drums", _command("fluidsynth")),
+    Need(
+        "fluid-soundfont-gm",
+        "the sounds that it plays, 140 MB",
+        _file("/usr/share/sounds/sf2/FluidR3_GM.sf2", "/usr/share/soundfonts/FluidR3_GM.sf2"),
+    ),
+)
 
 
 def tell(text: str) -> None:
@@ -359,10 +367,11 @@ def prepare(purpose: str, window: bool = False) -> None:
         NeuralMIDIError: with what, why and what to do.
     """
     with _alone():
-        install_packages(TO_PLAY + TO_SEE if window else TO_PLAY)
-        RUNTIME.install({"test"} if purpose == "tests" else set())
-        if purpose == "tests":
-            TRAINING.install({"other-backend", "test", "training"})
+        tests = purpose == "tests"
+        install_packages(TO_PLAY + TO_SEE * window + TO_TEST * tests)
+        RUNTIME.install({"test"} if tests else set())
+        if tests:
+            TRAINING.install({"notebook", "other-backend", "test", "training"})
 
 
 def main() -> int:

@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import matplotlib
 import numpy as np
-from matplotlib.collections import PolyCollection
+from matplotlib.collections import PatchCollection, PolyCollection
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.patches import BoxStyle, FancyBboxPatch
+from neuralmidi.kit import KIT
 from neuralmidi.notes import note_name
 from numpy.typing import NDArray
 
+from training.bars import STEPS, STEPS_PER_BEAT, Bar
 from training.statistics import Music
 
 matplotlib.use("Agg")  # no window, whatever the machine has
@@ -165,3 +168,48 @@ def blend(path: Path, shares: Sequence[float], likelier: NDArray[np.float64], na
         panel.set_ylabel(f"nats per note, {first}'s model\nbetter than {second}'s by")
         panel.grid(axis="y", color=FAINT, linewidth=0.8)
         figure.savefig(path)
+
+
+def drum_grid(path: Path | IO[bytes], bars: Sequence[Bar], most: int = 8) -> None:
+    """Draw bars of drums as a drum machine shows them, a pad for each step: the darker, the louder.
+
+    A pad that is lit lies as far from its place as the hit is early (left) or late (right).
+
+    Args:
+        path: the PNG to write.
+        bars: two of them in a row.
+        most: how many of them are drawn, from the beginning.
+    """
+    drawn = bars[:most]
+    rows = -(-len(drawn) // 2)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure((WIDTH, 0.3 + 1.95 * rows), DPI, layout="constrained")
+        panels = figure.subplots(rows, 2, sharey=True, squeeze=False).flat
+        for number, panel in enumerate(panels):
+            panel.set_axis_off() if number >= len(drawn) else _draw_pads(panel, number, drawn[number])
+        figure.supxlabel("the darker, the louder; left of its place: early, right of it: late", fontsize=9)
+        figure.savefig(path)
+
+
+def _draw_pads(panel: Any, number: int, bar: Bar) -> None:
+    rest = ("#f1f1ee", "#e4e4e0")  # two greys, so that the beats are seen
+    dark = [rest[step // STEPS_PER_BEAT % 2] for step in range(STEPS) for _ in KIT]
+    pads = [_pad(step, place) for step in range(STEPS) for place in range(len(KIT))]
+    panel.add_collection(PatchCollection(pads, facecolors=dark, linewidths=0))
+    hits = [(step, hit) for step, hits in enumerate(bar.steps) for hit in hits]
+    loud = (np.array([hit.velocity for _, hit in hits]) - SOFTEST) / (LOUDEST - SOFTEST)
+    lit = [_pad(step + hit.late, hit.place) for step, hit in hits]
+    panel.add_collection(PatchCollection(lit, facecolors=LOUDNESS(loud), linewidths=0))
+    panel.set_title(f"bar {number + 1}{f', {bar.style}' if bar.style else ''}")
+    panel.set_xlim(-0.5, STEPS + 0.5)
+    panel.set_ylim(-0.1, len(KIT) + 0.1)
+    beats = range(0, STEPS, STEPS_PER_BEAT)
+    panel.set_xticks([beat + 0.5 for beat in beats], [str(beat // STEPS_PER_BEAT + 1) for beat in beats])
+    panel.set_yticks([place + 0.5 for place in range(len(KIT))], [each.name for each in KIT])
+    panel.tick_params(length=0)
+    panel.spines[["left", "bottom"]].set_visible(False)
+
+
+def _pad(step: float, place: int) -> FancyBboxPatch:
+    corners = BoxStyle("round", pad=0, rounding_size=0.18)
+    return FancyBboxPatch((step + 0.07, place + 0.1), 0.86, 0.8, boxstyle=corners)

@@ -6,7 +6,8 @@ from matplotlib.image import imread
 from neuralmidi.grid import on_grid
 from neuralmidi.notes import Note
 
-from training.pictures import blend, curves, roll
+from training.bars import STEPS, Bar, Hit
+from training.pictures import blend, curves, drum_grid, roll
 from training.statistics import Music
 
 SMALL = 60_000
@@ -45,3 +46,40 @@ def test_curves_and_a_blend_are_small_pictures(tmp_path: Path) -> None:
     blend(tmp_path / "blend.png", [0, 0.5, 1], np.array([[2.0, 3], [0, 1], [-2, -1]]), ["bach", "chopin"])
     for name in ("curves", "one", "blend"):
         assert 0 < (tmp_path / f"{name}.png").stat().st_size < SMALL
+
+
+def pads(path: Path, bars: list[Bar]) -> np.ndarray:
+    """Where pads are lit, a number for each pixel: how blue."""
+    drum_grid(path, bars)
+    picture = imread(path)
+    return np.asarray(picture[..., 2] - picture[..., 0])
+
+
+def test_a_drum_grid_has_a_pad_for_each_hit_where_it_is_hit(tmp_path: Path) -> None:
+    def one(step: int, place: int, velocity: int = 100, late: float = 0.0) -> Bar:
+        return Bar(tuple((Hit(place, velocity, late),) if each == step else () for each in range(STEPS)))
+
+    def place(bar: Bar) -> tuple[float, float]:
+        rows, columns = np.nonzero(pads(tmp_path / "grid.png", [bar]) > 0.2)
+        return float(rows.mean()), float(columns.mean())
+
+    kick, ride, later, late = place(one(3, 0)), place(one(3, 8)), place(one(4, 0)), place(one(3, 0, late=0.5))
+    assert kick[0] > ride[0] + 100
+    assert kick[1] == pytest.approx(ride[1], abs=0.5)
+    assert late[1] == pytest.approx((kick[1] + later[1]) / 2, abs=1)
+    shades = [darkest(tmp_path, one(3, 0, velocity)) for velocity in (20, 60, 110)]
+    assert shades[0] > shades[1] > shades[2]
+    assert (pads(tmp_path / "grid.png", [Bar(((),) * STEPS)]) > 0.2).sum() == 0
+
+
+def darkest(folder: Path, bar: Bar) -> float:
+    blue = pads(folder / "grid.png", [bar]) > 0.2
+    return float(imread(folder / "grid.png")[blue][:, :3].sum(axis=1).min())
+
+
+@pytest.mark.parametrize(("bars", "rows"), [(1, 1), (2, 1), (3, 2), (30, 4)])
+def test_a_drum_grid_has_two_bars_in_a_row(tmp_path: Path, bars: int, rows: int) -> None:
+    full = Bar(tuple(tuple(Hit(place, 90, 0.5) for place in range(9)) for _ in range(STEPS)), "rock")
+    drum_grid(tmp_path / "grid.png", [full] * bars)
+    assert imread(tmp_path / "grid.png").shape[:2] == (int(100 * (0.3 + 1.95 * rows)), 900)
+    assert (tmp_path / "grid.png").stat().st_size < 250_000
