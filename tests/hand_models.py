@@ -10,8 +10,10 @@ from neuralmidi.tokenizer import (
     START,
     UNKNOWN,
     ChordTokenizer,
+    DrumTokenizer,
     PolyTokenizer,
     Tokenizer,
+    drum_vocabulary,
     poly_vocabulary,
 )
 from numpy.typing import NDArray
@@ -172,3 +174,23 @@ def lawful(seed: int = 0, steps_per_beat: int = 4) -> Bundle:
     """A bundle that says all that can follow and nothing else."""
     meaning = poly_tokenizer(steps_per_beat, velocities=0)
     return Bundle("lawful", Lawful(meaning, seed), meaning)
+
+
+DRUMS = DrumTokenizer(drum_vocabulary(range(512)))
+
+
+def drums(*words: str, names: tuple[str, ...] = ()) -> Bundle:
+    """A drummer who says these words of the tokenizer drums, over and over."""
+    tokens = list(map(DRUMS.vocabulary.index, words))
+    return Bundle("drums", Script(tokens, len(DRUMS.vocabulary)), DRUMS, names)
+
+
+def drum_ring(*words: str) -> Bundle:
+    """A drummer who says each of these words after the one before it, whatever has been heard."""
+    tokens = list(map(DRUMS.vocabulary.index, words))
+    return Bundle("ring", Ring(tokens, len(DRUMS.vocabulary)), DRUMS)
+
+
+def hit(instrument: str, level: int = 12, late: int = 0) -> tuple[str, str, str]:
+    """The words of a slot with one hit."""
+    return instrument, f"velocity {level}", f"late {late}"

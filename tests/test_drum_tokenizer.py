@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pytest
 from hypothesis import given
@@ -13,7 +13,7 @@ BEAT = DrumTokenizer(drum_vocabulary([0, 0b1, 0b10, 0b100, 0b101, 0b110]))
 EVERYTHING = DrumTokenizer(drum_vocabulary(range(512)))
 
 
-def words(tokens: Sequence[int]) -> list[str]:
+def words(tokens: Iterable[int]) -> list[str]:
     return [BEAT.vocabulary[token] for token in tokens]
 
 

@@ -90,16 +90,16 @@ def listen(model: Model, tokenizer: DrumTokenizer, tokens: Sequence[int]) -> Hit
     for token, after in pairwise(tokens):
         logits, state = model.step(state, token)
         log_p = log_softmax(logits)
-        nats = -float(log_p[after])
+        cost = -float(log_p[after])
         if after < first_level:
-            slots.append((masks[after - 1], masks[int(log_p[words].argmax())], nats))
+            slots.append((masks[after - 1], masks[int(log_p[words].argmax())], cost))
         elif after < first_part:
-            velocity.append((nats, levels[after - first_level], _mean(log_p[first_level:first_part], levels)))
+            velocity.append((cost, levels[after - first_level], _mean(log_p[first_level:first_part], levels)))
         else:
-            late.append((nats, parts[after - first_part], _mean(log_p[first_part:], parts)))
+            late.append((cost, parts[after - first_part], _mean(log_p[first_part:], parts)))
     hit, guessed, nats = np.array(slots, float).reshape(-1, 3).T
-    told = [Told(*np.array(each, float).reshape(-1, 3).T) for each in (velocity, late)]
-    return Hits(hit.astype(int), guessed.astype(int), nats, *told, 4 * tokenizer.steps_per_beat)
+    hard, when = (Told(*np.array(each, float).reshape(-1, 3).T) for each in (velocity, late))
+    return Hits(hit.astype(int), guessed.astype(int), nats, hard, when, 4 * tokenizer.steps_per_beat)
 
 
 def figures(performances: Sequence[Hits]) -> dict[str, Any]:

@@ -40,9 +40,12 @@ def _chord_front(settings: Settings, tokenizer: Tokenizer) -> ChordFront:
 
 def _playing_front(settings: Settings, tokenizer: Any) -> PolyFront | DrumFront:
     """Return a front that plays its tokens to see them."""
-    kind = {PolyTokenizer.kind: PolyFront, DrumTokenizer.kind: DrumFront}[tokenizer.kind]
+    kinds: dict[str, Any] = {PolyTokenizer.kind: PolyFront, DrumTokenizer.kind: DrumFront}
     actions = [tuple(action) for action in tokenizer.actions]
-    return kind(actions, settings.steps_per_beat, settings.width, settings.units, name="front")
+    front: PolyFront | DrumFront = kinds[tokenizer.kind](
+        actions, settings.steps_per_beat, settings.width, settings.units, name="front"
+    )
+    return front
 
 
 def _trunk(settings: Settings) -> Recurrent | Attention:

@@ -20,7 +20,7 @@ if (
     from .bundle import Bundle
     from .composer import Composer
 
-OFFLINE = ("temperature", "density", "intensity", "top_k", "top_p", "repeats", "channel")
+OFFLINE = ("temperature", "density", "intensity", "top_k", "top_p", "repeats", "humanize", "swing")
 """The controls that make sense before the first note: there is nothing yet to glide from."""
 
 DESCRIPTION = "Neural composers: print or save the notes that [composer] would play in Pure Data."
@@ -30,6 +30,7 @@ examples:
   neuralmidi bach                       eight bars, printed
   neuralmidi bach --seed 2 --bars 32 --temperature 0.8 --midi chorale.mid
   neuralmidi all --blend "bach 0.7 chopin 0.3" --primer my_song.mid
+  neuralmidi drums --style "funk 0.7 latin 0.3" --fill 4 --swing 60
   neuralmidi models                     what can be played
   neuralmidi doctor                     what is installed, what is missing, what to do
 """
@@ -85,7 +86,13 @@ def _parser() -> Options:
     parser.add_argument("composer", help="name or folder of a model; or `models`, or `doctor`")
     for control in (BARS, SEED, TEMPO, *(CONTROLS[name] for name in OFFLINE)):
         parser.add_control(control, default=control.default, type=number)
+    channel = CONTROLS["channel"]
+    parser.add_argument(
+        "--channel", type=number, metavar="N", help=f"{channel.meaning}; default 1, of drums 10"
+    )
     parser.add_argument("--blend", metavar="WORDS", help="between composers: NAME WEIGHT NAME WEIGHT ...")
+    parser.add_argument("--style", metavar="WORDS", help="of drums: NAME, or NAME WEIGHT NAME WEIGHT ...")
+    parser.add_argument("--fill", metavar="N", type=int, help="of drums: every N bars")
     parser.add_argument(
         "--primer", metavar="FILE", type=Path, help="go on from the last bars of this MIDI file"
     )
@@ -138,7 +145,7 @@ def _perform(options: argparse.Namespace) -> None:
     steps = [composer.step(step_ms) for _ in range(bars * per_bar)]
     if options.midi:
         midi_file.write(options.midi, midi_file.timeline(steps, step_ms), tempo, per_bar / per_beat)
-    for line in lines(steps, per_beat, per_bar):
+    for line in lines(steps, per_beat, per_bar, drums=music.tokenizer.percussive):
         print(line)
     if options.midi:
         print(f"\n{options.midi} is written", file=sys.stderr)
@@ -151,12 +158,18 @@ def _composer(music: "Bundle", options: argparse.Namespace) -> "Composer":
 
     composer = Composer(music, options.seed)
     composer.set("smooth", 0)
+    if options.channel is not None:
+        composer.set("channel", options.channel)
     for name in OFFLINE:
         composer.set(name, getattr(options, name))
     if options.blend is not None:
         composer.blend(*map(number, options.blend.split()))
+    if options.style is not None:
+        composer.blend(*map(number, options.style.split()), wish="style")
+    if options.fill is not None:
+        composer.fill("every", options.fill)
     if options.primer:
-        composer.prime(*midi_file.read(options.primer))
+        composer.prime(*midi_file.read(options.primer, drums=music.tokenizer.percussive))
     return composer
 
 

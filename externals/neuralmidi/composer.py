@@ -4,7 +4,7 @@ It has no clock, no files and no threads, and all that changes is one immutable 
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, reduce
 from typing import Final
 
@@ -12,12 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .blend import Blend
-from .controls import CONTROLS, LISTEN, PITCH, SEED, VELOCITY, Glide, check
+from .controls import CONTROLS, DENSITY, LISTEN, PITCH, SEED, VELOCITY, Glide, check
+from .drumming import Hit, hits, loudness, moment, struck
+from .errors import NeuralMIDIError
+from .fills import FILL, Fills
+from .fills import NONE as NO_FILLS
 from .hands import Hands
 from .history import MEMORY, History
+from .kit import CHANNEL, KIT, PLACES
 from .life_cycle import advance, ended
 from .notes import Metre, Note, NoteEvent, Step
-from .reading import Reading, Score
+from .reading import Condition, Reading, Score
 from .repetition import Repetition
 from .sampling import sample
 
@@ -37,6 +42,27 @@ _BITS: Final = np.random.Philox(0)
 _DRAWS: Final = np.random.Generator(_BITS)
 _FRESH: Final = _BITS.state
 """A generator takes long to make and a moment to set: one is set anew for every draw, and keeps nothing."""
+
+
+GATES: Final = 1000
+"""Draws from this one on decide which hits pass the density gate."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ahead:
+    """A slot that is composed before it is due, because some of its hits come early.
+
+    Attributes:
+        reading: the model's, after it.
+        repetition: what the model has said of late, it included.
+        history: what was composed or heard of late, it included.
+        hits: those that have not left yet.
+    """
+
+    reading: Reading
+    repetition: Repetition
+    history: History
+    hits: tuple[Hit, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +86,9 @@ class ComposerState:
         live: the keys that the player holds down, with their velocities.
         struck: the keys that went down since the last step, even if they are up again.
         rests: silent steps listened to since the last chord, which the model has not heard.
+        ahead: of drums, the slot that comes, if it is composed already.
+        fills: of drums, the bars that are fills.
+        parts: of drums, the density of each instrument by name, where it is not 1.
     """
 
     reading: Reading
@@ -78,6 +107,9 @@ class ComposerState:
     live: Mapping[int, int]
     struck: Mapping[int, int]
     rests: int
+    ahead: Ahead | None = None
+    fills: Fills = NO_FILLS
+    parts: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def bundle(self) -> Score:
@@ -99,6 +131,19 @@ class ComposerState:
         """The slot of its grid that comes, since the last reset. On a new grid it may have begun already."""
         return round(self.place * self.steps_per_beat)
 
+    @property
+    def bar(self) -> int:
+        """The bar that this slot is in."""
+        return self.slot // self.steps_per_bar
+
+    @property
+    def condition(self) -> Condition:
+        """What the model plays under in this slot: the blend, and whether it is a fill."""
+        condition = self.blend.condition
+        if condition is not None and FILL in self.blend.shares and self.fills.has(self.bar):
+            condition[[*self.blend.shares].index(FILL)] = 1.0
+        return condition
+
 
 class Composer:
     """Composes one step of the grid at a time.
@@ -109,15 +154,16 @@ class Composer:
     Args:
         bundle: the model to play, with what its tokens mean.
         seed: 0 to 2**32 - 1; the same seed gives the same notes.
-        channel: MIDI channel of the notes, 1-16.
+        channel: MIDI channel of the notes, 1-16; None: that of drums if it plays drums, else 1.
 
     Raises:
         NeuralMIDIError: a number out of range, or the model failed.
     """
 
-    def __init__(self, bundle: Score, seed: float = SEED.default, channel: int = 1) -> None:
+    def __init__(self, bundle: Score, seed: float = SEED.default, channel: int | None = None) -> None:
         controls = {name: Glide.at(control.default) for name, control in CONTROLS.items()}
-        controls["channel"] = Glide.at(check("channel", channel))
+        chosen = _usual_channel(bundle) if channel is None else channel
+        controls["channel"] = Glide.at(check("channel", chosen))
         blend = Blend().among(bundle.condition_names)
         self.state = ComposerState(
             reading=Reading.begin(bundle, bundle.tokenizer.beginning, blend.condition),
@@ -151,16 +197,14 @@ class Composer:
             NeuralMIDIError: the model failed.
         """
         state = _glided(self.state, step_ms)
-        if state.live or state.struck:
-            state, struck = _hear_player(state), frozenset[int]()
+        if state.bundle.tokenizer.percussive and not (state.live or state.struck):
+            state, pitches, events = _drum(state)
         else:
-            state, struck = _compose(state)
-        intensity, channel = state.controls["intensity"].value, int(state.controls["channel"].value)
-        targets = {pitch: _velocity(intensity, loudness) for pitch, loudness in state.voiced.items()}
-        events, sounding = advance(state.sounding, targets, channel, struck)
-        place = (state.slot + 1) / state.steps_per_beat
-        self.state = replace(state, number=state.number + 1, place=place, sounding=sounding, ending=())
-        return Step(state.number, tuple(sounding), state.ending + events, place - state.place)
+            state, events = _play(state)
+            pitches = tuple(state.sounding)
+        after = _later(state)
+        self.state = replace(after, ending=())
+        return Step(state.number, pitches, state.ending + events, after.place - state.place)
 
     def set(self, control: str, value: object = None) -> None:
         """Send a control to a new value; `CONTROLS` has their names and ranges.
@@ -179,18 +223,43 @@ class Composer:
             state = _cut_off(state)
         self.state = replace(state, controls=controls)
 
-    def blend(self, *words: object) -> None:
+    def blend(self, *words: object, wish: str = "blend") -> None:
         """Go between composers: ``blend("bach", 0.7, "chopin", 0.3)``, over ``smooth`` ms.
 
         Args:
             words: names, each with its weight behind it; see `Blend.toward`. None: no one in particular.
+            wish: ``style`` if the names are of styles.
 
         Raises:
             NeuralMIDIError: the model is of one composer, or knows no such name, or a weight is not legal;
                 nothing changes.
         """
         smooth = self.state.controls["smooth"].value
-        self.state = replace(self.state, blend=self.state.blend.toward(words, smooth))
+        self.state = replace(self.state, blend=self.state.blend.toward(words, smooth, wish))
+
+    def fill(self, *words: object) -> None:
+        """Play fills: ``fill()`` in the next bar, ``fill("now")``, ``fill("every", 4)``, ``fill("off")``.
+
+        Raises:
+            NeuralMIDIError: the model knows no fills, or it is no time for one; nothing changes.
+        """
+        state = self.state
+        if FILL not in state.blend.shares:
+            raise NeuralMIDIError("fill", "this model knows no fills", "load one that does: drums")
+        self.state = replace(state, fills=state.fills.asked(words, state.bar))
+
+    def part(self, instrument: object, density: object) -> None:
+        """Let a share of the hits on an instrument through, 0 to 1, besides that of ``density``.
+
+        Raises:
+            NeuralMIDIError: there is no such instrument in the kit, or not a legal density; nothing changes.
+        """
+        names = [each.name for each in KIT]
+        if instrument not in names:
+            why = f"{str(instrument)[:40]} is not an instrument of the kit"
+            raise NeuralMIDIError("density", why, f"choose among {', '.join(names)}")
+        parts = {**self.state.parts, str(instrument): DENSITY.check(density)}
+        self.state = replace(self.state, parts={name: share for name, share in parts.items() if share < 1})
 
     def seed(self, number: object = None) -> None:
         """Draw from another seed, 0 to 2**32 - 1, from the next step on.
@@ -213,9 +282,12 @@ class Composer:
                 model's own.
 
         Raises:
-            NeuralMIDIError: there is no note, or the model failed; nothing changes.
+            NeuralMIDIError: there is no note, or none that the model can hear, or drums are to go on in
+                another metre than 4/4, or the model failed; nothing changes.
         """
         metre = max(metres, default=None)
+        if self.state.bundle.tokenizer.percussive:
+            notes = _drummed(notes, metre)
         self.state = _anew(self.state, History.of(notes, metre or Metre(0, BEATS_PER_BAR, 4)), metre)
 
     def silence(self) -> None:
@@ -279,7 +351,9 @@ class Composer:
             NeuralMIDIError: the new model failed; the old one stays.
         """
         blend = self.state.blend.among(bundle.condition_names)
-        state = replace(self.state, blend=blend, repetition=Repetition())
+        state = replace(self.state, blend=blend, repetition=Repetition(), ahead=None)
+        if bundle.tokenizer.percussive != state.bundle.tokenizer.percussive:
+            state = _between_drums_and_notes(state, bundle)
         self.state = replace(state, reading=_reading(bundle, state))
 
     def info(self) -> dict[str, object]:
@@ -294,7 +368,8 @@ class Composer:
             "seed": state.seed,
             "sounding": len(state.sounding),
             "held": len(state.live),
-            **({"blend": str(state.blend)} if state.bundle.condition_names else {}),
+            **({_wish(state): str(state.blend)} if state.bundle.condition_names else {}),
+            **({"parts": _told_parts(state)} if state.bundle.tokenizer.percussive else {}),
             **{name: glide.target for name, glide in state.controls.items()},
         }
 
@@ -311,7 +386,47 @@ def _reading(bundle: Score, state: ComposerState) -> Reading:
     place = round(state.place * tokenizer.steps_per_beat) / tokenizer.steps_per_beat
     beats = state.history.beats_since_bar_line(place, bar)
     music = tokenizer.encode_piece(state.history.last(beats), end=beats)[1:].tolist()
-    return Reading.begin(bundle, [*beginning, *music], state.blend.condition)
+    return Reading.begin(bundle, [*beginning, *music], state.condition)
+
+
+def _drummed(notes: Iterable[Note], metre: Metre | None) -> list[Note]:
+    """Return the notes of a piece that are hits on the kit.
+
+    Raises:
+        NeuralMIDIError: there are none, or the bars are not those of drums.
+    """
+    if metre and metre.numerator * 4 != metre.denominator * BEATS_PER_BAR:
+        why = f"its last bars are {metre.numerator}/{metre.denominator}, drums play 4/4"
+        raise NeuralMIDIError("primer", why, "take a file in 4/4")
+    hit = [note for note in notes if note.pitch in PLACES]
+    if not hit:
+        raise NeuralMIDIError("primer", "no drum is hit in it", "take a file with drums on channel 10")
+    return hit
+
+
+def _usual_channel(bundle: Score) -> int:
+    return CHANNEL if bundle.tokenizer.percussive else 1
+
+
+def _wish(state: ComposerState) -> str:
+    """The message that chooses among what the model knows."""
+    return "style" if state.bundle.tokenizer.percussive else "blend"
+
+
+def _told_parts(state: ComposerState) -> str:
+    """The densities of instruments that are not 1, as a player would send them."""
+    return " ".join(f"{name} {density:.3g}" for name, density in state.parts.items()) or "all"
+
+
+def _between_drums_and_notes(state: ComposerState, bundle: Score) -> ComposerState:
+    """Let drums follow notes, or notes drums: the numbers of one mean nothing to the other.
+
+    The channel changes as well, unless the player has chosen one.
+    """
+    state = _cut_off(replace(state, history=History(now=state.history.now), voiced={}, gated=frozenset()))
+    if state.controls["channel"].value != _usual_channel(state.bundle):
+        return state
+    return replace(state, controls={**state.controls, "channel": Glide.at(_usual_channel(bundle))})
 
 
 def _anew(state: ComposerState, history: History, metre: Metre | None) -> ComposerState:
@@ -326,6 +441,8 @@ def _anew(state: ComposerState, history: History, metre: Metre | None) -> Compos
         gated=frozenset(),
         history=history,
         rests=0,
+        ahead=None,
+        fills=replace(state.fills, once=-1),
     )
     return replace(state, reading=_reading(state.bundle, state))
 
@@ -337,6 +454,74 @@ def _glided(state: ComposerState, ms: float) -> ComposerState:
     if controls == state.controls and blend == state.blend:
         return state
     return replace(state, controls=controls, blend=blend)
+
+
+def _later(state: ComposerState) -> ComposerState:
+    """One slot on."""
+    place = (state.slot + 1) / state.steps_per_beat
+    return replace(state, number=state.number + 1, place=place)
+
+
+def _play(state: ComposerState) -> tuple[ComposerState, tuple[NoteEvent, ...]]:
+    """Play a slot of notes that are held, or hear the player; returns the events, too."""
+    struck: frozenset[int] = frozenset()
+    if state.live or state.struck:
+        state = _hear_player(state)
+    else:
+        state, struck = _compose(state)
+        state = _admit(state, struck)
+    intensity, channel = state.controls["intensity"].value, int(state.controls["channel"].value)
+    targets = {pitch: _velocity(intensity, loudness) for pitch, loudness in state.voiced.items()}
+    events, sounding = advance(state.sounding, targets, channel, struck)
+    return replace(state, sounding=sounding), events
+
+
+def _drum(state: ComposerState) -> tuple[ComposerState, tuple[int, ...], tuple[NoteEvent, ...]]:
+    """Play a slot of drums, and those hits of the next one that come early.
+
+    Returns:
+        The state, the pitches that are hit in the slot, and the events.
+    """
+    now = state.ahead or _ahead(state)
+    state = replace(state, reading=now.reading, repetition=now.repetition, history=now.history)
+    after = _later(state)
+    then = _ahead(after)
+    early = tuple(hit for hit in then.hits if _moment(after, hit) < after.slot)
+    leaving = [_leaving(state, hit, state.slot) for hit in now.hits if _passes(state, hit.pitch)]
+    leaving += [_leaving(after, hit, state.slot) for hit in early if _passes(after, hit.pitch)]
+    channel = int(state.controls["channel"].value)
+    events = ended(state.sounding, channel) + struck(leaving, channel)
+    rest = tuple(hit for hit in then.hits if hit not in early)
+    state = replace(state, ahead=replace(then, hits=rest), sounding={}, voiced={}, gated=frozenset())
+    pitches = sorted(pitch for pitch in state.history.held if _passes(state, pitch))
+    return state, tuple(pitches), events
+
+
+def _ahead(state: ComposerState) -> Ahead:
+    """Compose the slot that comes."""
+    state, _ = _compose(state)
+    hands = state.reading.hands
+    return Ahead(state.reading, state.repetition, state.history, hits(hands.sounding, hands.late))
+
+
+def _leaving(state: ComposerState, hit: Hit, slot: int) -> tuple[float, int, int]:
+    """When a hit of the state's slot leaves, in steps after a slot begins; its pitch and velocity."""
+    loud = loudness(hit.velocity, state.controls["humanize"].value)
+    velocity = _velocity(state.controls["intensity"].value, loud / (127 * CONTROLS["intensity"].default))
+    return max(_moment(state, hit) - slot, 0.0), hit.pitch, velocity
+
+
+def _moment(state: ComposerState, hit: Hit) -> float:
+    """When a hit of this slot sounds, in slots since the last reset."""
+    humanize, swing = state.controls["humanize"].value, state.controls["swing"].value
+    return moment(state.slot, hit.late, humanize, swing, state.steps_per_beat / 2)
+
+
+def _passes(state: ComposerState, pitch: int) -> bool:
+    """Whether a hit of this slot passes the density gate, that of its instrument and that of all."""
+    place = PLACES[pitch]
+    density = state.controls["density"].value * state.parts.get(KIT[place].name, 1.0)
+    return _uniforms(state, GATES + place)[1] < density
 
 
 def _compose(state: ComposerState) -> tuple[ComposerState, frozenset[int]]:
@@ -353,14 +538,13 @@ def _compose(state: ComposerState) -> tuple[ComposerState, frozenset[int]]:
             struck |= state.reading.hands.attacked
             if state.reading.hands.wait:
                 break
-        state = _admit(state, struck)
     history = _history(state, state.reading.hands.sounding, struck)
     return replace(state, history=history, reading=state.reading.later()), struck
 
 
 def _open_slot(state: ComposerState) -> ComposerState:
     """Tell the model that time has passed, and that what others have played until now is over."""
-    condition = state.blend.condition
+    condition = state.condition
     reading = state.reading.on_time(condition)
     others = reading.hands.sounding.keys() - state.voiced.keys() - state.gated
     return replace(state, reading=reading.releasing(others, condition), rests=0)
@@ -369,7 +553,7 @@ def _open_slot(state: ComposerState) -> ComposerState:
 def _say(state: ComposerState, draw: int) -> ComposerState:
     """Let the model say its next token in this slot."""
     controls = state.controls
-    logits, reading = state.reading.ask(state.blend.condition)
+    logits, reading = state.reading.ask(state.condition)
     token = sample(
         _allowed(logits, state, closes=draw == MOST_EVENTS),
         temperature=controls["temperature"].value,
@@ -462,7 +646,9 @@ def _velocity(intensity: float, loudness: float) -> int:
 def _hear_player(state: ComposerState) -> ComposerState:
     """Let the model hear what the player plays, for a step; nothing of its own sounds meanwhile."""
     state = _hear(state, {**state.struck, **state.live}, 1, frozenset(state.struck))
-    return replace(state, voiced={}, gated=frozenset(), struck={}, rests=0, repetition=Repetition())
+    return replace(
+        state, voiced={}, gated=frozenset(), struck={}, rests=0, repetition=Repetition(), ahead=None
+    )
 
 
 def _hear(
@@ -470,7 +656,7 @@ def _hear(
 ) -> ComposerState:
     """Let the model hear for some slots what it has not composed, struck in the first of them."""
     for _ in range(slots):
-        reading = state.reading.hearing(sounding, struck, state.blend.condition)
+        reading = state.reading.hearing(sounding, struck, state.condition)
         state = replace(state, history=_history(state, sounding, struck), reading=reading)
         struck = frozenset()
     return state

@@ -69,6 +69,9 @@ CONTROLS = {
             "times in a row that a bar or more may sound exactly alike; 0: any",
             whole=True,
         ),
+        Control("humanize", 0, 1, 1, "of drums: how much of the learnt timing and velocity", glides=True),
+        # 75: the off-16th on the dotted 16th; beyond, it would be a straight 32nd before the beat
+        Control("swing", 50, 75, 50, "of drums: where the second 16th is, in % of the eighth", glides=True),
         Control("channel", 1, 16, 1, "MIDI channel of the notes", whole=True),
     )
 }
@@ -80,9 +83,11 @@ SEED = Control("seed", 0, 2**32 - 1, 3, "the same seed gives the same notes", wh
 BARS = Control("bars", 1, 100000, 8, "length of the piece in bars", whole=True)
 PITCH = Control("note", 0, 127, 60, "MIDI pitch", whole=True)
 VELOCITY = Control("note velocity", 0, 127, 64, "MIDI velocity; 0 ends the note", whole=True)
+EVERY = Control("fill every", 0, 1000, 4, "bars from one fill to the next; 0: none", whole=True)
 WEIGHT = Control(
     "blend weight", 0, 1000, 1, "share of a composer, before the weights are divided by their sum"
 )
+DENSITY = CONTROLS["density"]
 LISTEN = Control("listen", 0, 2**31, 1, "steps that pass", whole=True)
 
 

@@ -36,8 +36,8 @@ class Piece(NamedTuple):
     """What is written in a file.
 
     Attributes:
-        notes: of all tracks and channels but the drums', by start; velocity 0 if all have the same, which
-            then says nothing.
+        notes: of all tracks and channels but the drums', or of these, by start; velocity 0 if all have the
+            same, which then says nothing.
         metres: the time signatures, by start.
     """
 
@@ -58,7 +58,7 @@ def timeline(steps: Iterable[Step], step_ms: float) -> Iterator[Timed]:
         for event in step.events:
             pitches = sounding.setdefault(event.channel, set())
             (pitches.discard if event.kind == "off" else pitches.add)(event.pitch)
-            yield slot * step_ms, event
+            yield (slot + event.delay) * step_ms, event
         time = (slot + 1) * step_ms
     for channel, pitches in sorted(sounding.items()):
         yield from ((time, event) for event in ended(pitches, channel))
@@ -112,8 +112,12 @@ def find(name: str, folders: Sequence[Path]) -> Path:
     raise NeuralMIDIError(name[:200], why, "give its path from the patch's folder")
 
 
-def read(path: Path) -> Piece:
+def read(path: Path, *, drums: bool = False) -> Piece:
     """Read a piece from a standard MIDI file.
+
+    Args:
+        path: the file.
+        drums: what the drums' channel plays, instead of all others.
 
     Raises:
         NeuralMIDIError: it is too large, no MIDI file, without notes, or its time is not told in beats.
@@ -125,9 +129,9 @@ def read(path: Path) -> Piece:
         raise _unreadable(path, f"it is no MIDI file, or a damaged one ({error})") from error
     if midi.ticks_per_beat < 1:
         raise _unreadable(path, "its time is told in seconds, not in beats")
-    notes = sorted(note for track in midi.tracks for note in _notes(track, midi.ticks_per_beat))
+    notes = sorted(note for track in midi.tracks for note in _notes(track, midi.ticks_per_beat, drums))
     if not notes:
-        raise _unreadable(path, "there is no note in it, but for drums")
+        raise _unreadable(path, "no drum is hit in it" if drums else "there is no note in it, but for drums")
     if len({note.velocity for note in notes}) == 1:
         notes = [note._replace(velocity=0) for note in notes]
     return Piece(notes, sorted(m for track in midi.tracks for m in _metres(track, midi.ticks_per_beat)))
@@ -146,13 +150,13 @@ def _read(path: Path) -> bytes:
     return content
 
 
-def _notes(track: mido.MidiTrack, ticks_per_beat: int) -> Iterator[Note]:
+def _notes(track: mido.MidiTrack, ticks_per_beat: int, drums: bool) -> Iterator[Note]:
     """The notes of a track; of two on one key the one that began first ends first."""
     begun: dict[tuple[int, int], list[tuple[float, int]]] = {}
     now = 0.0
     for message in track:
         now += message.time / ticks_per_beat
-        if message.type not in ("note_on", "note_off") or message.channel == DRUMS:
+        if message.type not in ("note_on", "note_off") or (message.channel == DRUMS) != drums:
             continue
         key = begun.setdefault((message.channel, message.note), [])
         if message.type == "note_on" and message.velocity:

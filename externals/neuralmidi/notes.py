@@ -53,12 +53,14 @@ class NoteEvent:
         pitch: MIDI pitch, 0-127.
         velocity: MIDI velocity, 1-127; 0 for ``off``.
         channel: MIDI channel, 1-16.
+        delay: when, in steps after the beginning of its step, 0 or more.
     """
 
     kind: Literal["on", "off", "vel"]
     pitch: int
     velocity: int
     channel: int
+    delay: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Step:
     Attributes:
         number: how many steps came before it since the composer was reset.
         pitches: every pitch that sounds in this step, ascending.
-        events: what changes at its start, offs first.
+        events: what changes at its start, offs first, or later, in the order of their times.
         beats: its length, in beats.
     """
 

@@ -22,6 +22,10 @@ PIECES = [
 SETTINGS = settings_from({"seq_len": 200, "batch": 6})
 
 
+TWO = np.eye(2, dtype=np.float32)
+"""Two composers, told apart."""
+
+
 def corpus(folder: Path, pieces: Sequence[Piece], made: Representation, size: int = 1 << 24) -> Corpus:
     shards.write(folder, ((each.name, "ab".index(each.composer), made.encode(each)) for each in pieces), size)
     return Corpus(folder)
@@ -139,7 +143,7 @@ def test_a_model_that_is_told_nothing_gets_no_condition(tmp_path: Path) -> None:
 def test_the_windows_score_every_token_once_with_the_music_before_it(tmp_path: Path) -> None:
     made = representation(SETTINGS, lambda: PIECES)
     pieces = corpus(tmp_path, PIECES, made)
-    batch = windows(pieces, made, np.eye(2, dtype=np.float32))
+    batch = windows(pieces, made, TWO)
     said = batch.targets[batch.weights > 0]
     wanted = np.concatenate([ids[ids >= made.given] for ids in map(pieces.ids, range(3))])
     assert np.array_equal(said, wanted)
@@ -155,8 +159,8 @@ def test_the_windows_score_every_token_once_with_the_music_before_it(tmp_path: P
 def test_of_many_windows_some_are_enough(tmp_path: Path) -> None:
     made = representation(SETTINGS, lambda: PIECES)
     pieces = corpus(tmp_path, PIECES, made)
-    assert 0 < len(windows(pieces, made, np.eye(2, dtype=np.float32), most=1000)) < len(windows(pieces, made, np.eye(2, dtype=np.float32)))
-    assert windows(pieces, made, np.eye(2, dtype=np.float32), most=1000).weights.mean() == pytest.approx(1, abs=1e-4)
+    assert 0 < len(windows(pieces, made, TWO, most=1000)) < len(windows(pieces, made, TWO))
+    assert windows(pieces, made, TWO, most=1000).weights.mean() == pytest.approx(1, abs=1e-4)
 
 
 def test_chords_are_heard_in_every_key_and_some_are_not_heard_at_all(tmp_path: Path) -> None:
@@ -167,5 +171,5 @@ def test_chords_are_heard_in_every_key_and_some_are_not_heard_at_all(tmp_path: P
     assert 0 < changed.mean() < 0.1
     assert set(batch.tokens[:, 1:][changed]) == {1}
     assert 1 not in batch.targets
-    scored = windows(made.corpus, made.representation, np.eye(2, dtype=np.float32))
+    scored = windows(made.corpus, made.representation, TWO)
     assert (scored.weights > 0).sum() == sum(len(made.corpus.ids(number)) - 1 for number in range(3))

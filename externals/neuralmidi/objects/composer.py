@@ -7,12 +7,20 @@ from neuralmidi import bundle
 from neuralmidi.composer import Composer, ComposerState
 from neuralmidi.controls import CONTROLS, PITCH, SEED, VELOCITY
 from neuralmidi.errors import NeuralMIDIError
+from neuralmidi.kit import KIT
 from neuralmidi.notes import NoteEvent, Step
 from neuralmidi.options import number
 from neuralmidi.pd import Atom, Message, SteppedObject, message
 
+INSTRUMENTS = tuple(each.name for each in KIT)
 NOTES, STEPS, STATUS = range(3)
 """The outlets."""
+
+
+SENTENCES = ("blend", "style", "parts")
+"""What ``info`` tells in several words."""
+UNHEARD, HEARD = 0.0, 1.0
+"""Densities of an instrument that is muted, and of one that is not."""
 
 
 def _control(name: str) -> Callable[["ComposerObject", float], None]:
@@ -65,12 +73,13 @@ class ComposerObject(SteppedObject[ComposerState, Step]):
         self._tell_grid()
 
     temperature = _control("temperature")
-    density = _control("density")
     intensity = _control("intensity")
     smooth = _control("smooth")
     top_k = _control("top_k")
     top_p = _control("top_p")
     repeats = _control("repeats")
+    humanize = _control("humanize")
+    swing = _control("swing")
     channel = _control("channel")
 
     @message(SEED)
@@ -92,6 +101,36 @@ class ComposerObject(SteppedObject[ComposerState, Step]):
         self.turn("blend", lambda performer: performer.blend(*words))
 
     @message()
+    def style(self, *words: Atom) -> None:
+        """Choose how a drummer plays, or go between styles: ``style NAME WEIGHT NAME WEIGHT``."""
+        self.turn("style", lambda performer: performer.blend(*words, wish="style"))
+
+    @message()
+    def fill(self, *words: Atom) -> None:
+        """Play a fill: in the next bar, ``now``, ``every N`` bars, or ``off``."""
+        performer = self._performer("fill")
+        self.command(lambda: performer.fill(*words))
+
+    @message()
+    def density(self, *words: Atom) -> None:
+        """Let a share of all new notes through, or of the hits on an instrument: ``density hat 0.5``."""
+        if words and isinstance(words[0], str) and words[0] in INSTRUMENTS:
+            self._part(words[0], words[1] if len(words) > 1 else None)
+            return
+        value = CONTROLS["density"].check(words[0] if words else None)
+        self.turn("density", lambda performer: performer.set("density", value))
+
+    @message()
+    def mute(self, *names: Atom) -> None:
+        """Play without some instruments of the kit."""
+        self._parts("mute", names, UNHEARD)
+
+    @message()
+    def unmute(self, *names: Atom) -> None:
+        """Play with them again; without a name, with all."""
+        self._parts("unmute", names or INSTRUMENTS, HEARD)
+
+    @message()
     def primer(self, *words: Atom) -> None:
         """Begin again, having heard the last bars of a MIDI file."""
         from neuralmidi import midi_file  # here, so that [composer] plays where mido is missing
@@ -100,7 +139,8 @@ class ComposerObject(SteppedObject[ComposerState, Step]):
         if len(words) != 1 or not isinstance(words[0], str):
             remedy = "name one file; put a backslash before each blank in it"
             raise NeuralMIDIError("primer", "it takes one file", remedy)
-        piece = midi_file.read(midi_file.find(words[0], self.folders))
+        drums = performer.state.bundle.tokenizer.percussive
+        piece = midi_file.read(midi_file.find(words[0], self.folders), drums=drums)
         self.command(lambda: performer.prime(*piece))
         self.primed = words[0]
         self._tell_grid()
@@ -165,6 +205,18 @@ class ComposerObject(SteppedObject[ComposerState, Step]):
         else:
             self.command(lambda: act(performer))
 
+    def _parts(self, wish: str, names: Sequence[Atom], density: float) -> None:
+        unknown = [str(name)[:40] for name in names if name not in INSTRUMENTS]
+        if unknown or not names:
+            why = f"{', '.join(unknown)} is not in the kit" if unknown else "it takes a name"
+            raise NeuralMIDIError(wish, why, f"choose among {', '.join(INSTRUMENTS)}")
+        for name in names:
+            self._part(str(name), density)
+
+    def _part(self, name: str, density: Atom | None) -> None:
+        checked = CONTROLS["density"].check(density)
+        self.turn(f"density {name}", lambda performer: performer.part(name, checked))
+
     def _begin(self, first: bundle.Bundle) -> None:
         self.performer = Composer(first)
         for act in self.settings.values():
@@ -204,15 +256,17 @@ class ComposerObject(SteppedObject[ComposerState, Step]):
 
 
 def _atoms(key: str, value: object) -> list[Atom]:
-    """What ``info`` says of a key: a blend as a player would send it, anything else as one atom."""
-    if key == "blend":
+    """What ``info`` says of a key: some as a player would send them, anything else as one atom."""
+    if key in SENTENCES:
         return [number(word) for word in str(value).split()]
     return [value if isinstance(value, (str, int, float)) else str(value)]
 
 
 def _event_message(event: NoteEvent) -> Message:
     numbers = (event.pitch, event.velocity, event.channel)
-    return (STEPS, "vel", numbers) if event.kind == "vel" else (NOTES, "list", numbers)
+    if event.kind == "vel":
+        return STEPS, "vel", numbers
+    return (NOTES, "list", numbers, event.delay) if event.delay else (NOTES, "list", numbers)
 
 
 assert set(CONTROLS) <= {word for _, word in ComposerObject.messages}, "every control is a message"

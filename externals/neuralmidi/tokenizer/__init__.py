@@ -42,6 +42,7 @@ class Tokenizer(Protocol):
 
     Attributes:
         kind: the name this kind has in model.json.
+        percussive: whether what it tells is hit, early or late, and not held.
         vocabulary: the word of each token; a token is an index into it.
         steps_per_beat: slots of the grid in a quarter note.
         start: the token with which every piece begins.
@@ -51,6 +52,7 @@ class Tokenizer(Protocol):
     """
 
     kind: str
+    percussive: bool
     vocabulary: tuple[str, ...]
     steps_per_beat: int
     start: int

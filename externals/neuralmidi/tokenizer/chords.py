@@ -38,6 +38,7 @@ class ChordTokenizer:
     """
 
     kind: str = "chords"
+    percussive: bool = False
     start: int = SPECIALS.index(START)
     unmusical: tuple[int, ...] = (SPECIALS.index(START), SPECIALS.index(UNKNOWN))
     pauses: tuple[int, ...] = (SPECIALS.index(REST),)

@@ -72,6 +72,7 @@ class DrumTokenizer:
     """
 
     kind: str = "drums"
+    percussive: bool = True
     start: int = 0
     unmusical: tuple[int, ...] = (0, 1)
 
@@ -89,7 +90,7 @@ class DrumTokenizer:
         self._tokens = {mask: token for token, mask in enumerate(self.masks, _FIRST)}
         self.velocity = _FIRST + len(self.masks) - 1  # less the level
         self.late = self.velocity + LEVELS + 1 + LATEST  # less the parts
-        self.pauses = (self._tokens[0],)
+        self.pauses: tuple[int, ...] = (self._tokens[0],)
         self.beginning = tokens_of(beginning, self.vocabulary)
 
     @property

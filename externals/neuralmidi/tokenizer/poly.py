@@ -102,6 +102,7 @@ class PolyTokenizer:
     """
 
     kind: str = "poly"
+    percussive: bool = False
     start: int = 0
 
     def __init__(

@@ -1,0 +1,158 @@
+"""Should velocity and timing be tokens for the whole network, or asked of heads? Trains what was not chosen.
+
+Example:
+    python -m training.heads --dataset dataset/drums --epochs 14
+
+The network of `training.train_drums`, but its layers see the hits of each 16th only, with all velocities and
+timing before it; what is told of a 16th is asked of a head, a layer of its own beside that output. Prints the
+nats of the validation part by kind, beside those of the run that shipped.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+from keras import ops
+from neuralmidi.errors import NeuralMIDIError
+from neuralmidi.options import Options
+from neuralmidi.tokenizer.drums import LEVELS
+
+from training import groove, prepare
+from training.base import read_base
+from training.concert import Batch, Concert, windows
+from training.fit import BEST, VALID_BATCH, arguments, fit
+from training.model import build
+from training.network import CONDITION, TOKEN, Network
+from training.prepare import Music
+from training.settings import Settings
+from training.train_drums import NAME
+
+RUN: Final = "drums_heads"
+
+
+class Heads(keras.Model):
+    """A drummer's network whose layers see one token per 16th.
+
+    What tells more of a 16th comes to the layers as the token of the 16th itself once more, which is no news
+    to them; what it says goes past them, into a head.
+
+    Args:
+        network: as it would be; its parts are used.
+        first: the first token that tells how a drum is hit.
+    """
+
+    def __init__(self, network: Network, first: int) -> None:
+        super().__init__()
+        self.network, self.first = network, first
+        self.inner = keras.layers.Dense(network.front.width, activation="relu", name="inner")
+        self.head = keras.layers.Dense(network.front.units, name="head")
+
+    def build(self, shape: Any = None) -> None:
+        """Make the weights."""
+        if not self.network.built:
+            self.network.build()
+        self.inner.build((None, None, self.network.front.width))
+        self.head.build((None, None, self.network.front.width))
+        self.built = True
+
+    def call(self, inputs: Mapping[str, Any], training: bool = False) -> Any:
+        """Return logits ``[batch, tokens, V]``."""
+        front, tokens = self.network.front, inputs[TOKEN]
+        seen, aside = front.window(tokens)
+        places = ops.arange(tokens.shape[1])
+        begins = ops.cast(tokens < self.first, "int32") * places  # where a 16th begins, and 0 elsewhere
+        slot = ops.max(begins[:, None] * ops.cast(places <= places[:, None], "int32"), -1)
+        whole = ops.matmul(ops.one_hot(slot, tokens.shape[1], dtype=seen.dtype), seen)
+        whole = whole + self.network.style(inputs[CONDITION])[:, None]
+        heard = self.network.trunk(whole, training=training)
+        heard = heard + self.head(self.inner(seen))
+        return front.logits(heard, aside)
+
+
+def nats(model: keras.Model, valid: Batch, first: int) -> dict[str, float]:
+    """Return the mean nats of the tokens that are scored: of all, of hits, velocity and timing."""
+    inputs, targets, weights = arguments(valid)
+    logits = model.predict(inputs, batch_size=VALID_BATCH, verbose=0)
+    shifted = logits - logits.max(-1, keepdims=True)
+    log_p = np.take_along_axis(shifted, targets[..., None], -1)[..., 0] - np.log(np.exp(shifted).sum(-1))
+    counts = weights > 0
+    kinds = {
+        "token": counts,
+        "step (hits)": counts & (targets < first),
+        "hit (velocity)": counts & (targets >= first) & (targets < first + LEVELS),
+        "hit (timing)": counts & (targets >= first + LEVELS),
+    }
+    return {kind: float(-log_p[where].mean()) for kind, where in kinds.items()}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says; 0 when it is done, 2 for an error."""
+    try:
+        options = _parser().parse_args(arguments)
+        shipped = read_base(options.runs / NAME)
+        settings = replace(shipped.settings, **({"epochs": options.epochs} if options.epochs else {}))
+        sources = groove.find(options.dataset)
+        found = prepare.survey(sources, settings.steps_per_beat, options.runs / "notes")
+        music = prepare.prepare(sources, found, settings, options.runs, base=shipped, together=True)
+        valid = windows(music.corpus("valid"), music.representation, music.conditions)
+        both = {
+            NAME: _weighed(_network(settings, music), shipped.folder),
+            RUN: _fit(settings, music, valid, options.runs),
+        }
+    except NeuralMIDIError as error:
+        print(f"heads: {error}", file=sys.stderr)
+        return 2
+    first = _first(music)
+    for name, model in both.items():
+        print(
+            name,
+            ", ".join(f"{value:.4f} nats per {kind}" for kind, value in nats(model, valid, first).items()),
+        )
+    return 0
+
+
+def _fit(settings: Settings, music: Music, valid: Batch, runs: Path) -> keras.Model:
+    keras.utils.set_random_seed(settings.seed)
+    concert = Concert(music.corpus("train"), music.representation, music.conditions, settings)
+    fit(lambda: _heads(settings, music), concert, valid, runs / RUN, music.facts())
+    return _weighed(_heads(settings, music), runs / RUN)
+
+
+def _network(settings: Settings, music: Music) -> Network:
+    return build(settings, music.representation.tokenizer, len(music.composers))
+
+
+def _heads(settings: Settings, music: Music) -> Heads:
+    model = Heads(_network(settings, music), _first(music))
+    model.build()
+    return model
+
+
+def _weighed(model: keras.Model, run: Path) -> keras.Model:
+    model.load_weights(run / BEST)
+    return model
+
+
+def _first(music: Music) -> int:
+    """Return the first token that tells how a drum is hit."""
+    tokenizer: Any = music.representation.tokenizer
+    return int(tokenizer.velocity) + 1
+
+
+def _parser() -> Options:
+    summary, rest = (__doc__ or "").split("\n\n", 1)
+    parser = Options("python -m training.heads", summary, rest)
+    parser.add_argument("--dataset", type=Path, required=True, metavar="DIR", help="the Groove MIDI Dataset")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="default runs")
+    parser.add_argument(
+        "--epochs", type=int, metavar="N", help="most of them, if not those of the run that shipped"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
