@@ -1,8 +1,12 @@
 import pytest
 from neuralmidi.errors import NeuralMIDIError
-from neuralmidi.tokenizer import SPECIALS, START, TOKENIZERS, poly_vocabulary, tokenizer_from
+from neuralmidi.tokenizer import SPECIALS, START, TOKENIZERS, drum_vocabulary, poly_vocabulary, tokenizer_from
 
-VOCABULARIES = {"chords": (*SPECIALS, "60", "60,64"), "poly": poly_vocabulary(4, ["4/4", "3/4"])}
+VOCABULARIES = {
+    "chords": (*SPECIALS, "60", "60,64"),
+    "poly": poly_vocabulary(4, ["4/4", "3/4"]),
+    "drums": drum_vocabulary([0, 1, 5]),
+}
 
 
 @pytest.mark.parametrize("kind", TOKENIZERS)
@@ -15,8 +19,10 @@ def test_tokenizers_are_found_by_kind(kind: str) -> None:
 
 
 def test_an_unknown_kind_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(NeuralMIDIError, match=r"tokenizer 'drums': unknown; this version has: chords, poly"):
-        tokenizer_from("drums", SPECIALS)
+    with pytest.raises(
+        NeuralMIDIError, match=r"tokenizer 'waves': unknown; this version has: chords, poly, drums"
+    ):
+        tokenizer_from("waves", SPECIALS)
 
 
 def test_more_than_the_start_may_stand_before_the_music() -> None:

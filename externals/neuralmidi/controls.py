@@ -71,7 +71,9 @@ CONTROLS = {
         ),
         Control("humanize", 0, 1, 1, "of drums: how much of the learnt timing and velocity", glides=True),
         # 75: the off-16th on the dotted 16th; beyond, it would be a straight 32nd before the beat
-        Control("swing", 50, 75, 50, "of drums: where the second 16th is, in % of the eighth", glides=True),
+        Control(
+            "swing", 50, 75, 50, "of drums: where the second 16th is, in percent of the eighth", glides=True
+        ),
         Control("channel", 1, 16, 1, "MIDI channel of the notes", whole=True),
     )
 }

@@ -29,13 +29,13 @@ def lines(
         printed = bar
         place = f"{bar + 1}.{in_bar // steps_per_beat + 1}.{in_bar % steps_per_beat + 1}"
         if drums:
-            names = " " + " ".join(KIT[PLACES[pitch]].name for pitch in step.pitches)
+            names = "".join(f" {KIT[PLACES[pitch]].name}" for pitch in step.pitches)
         else:
             names = " ".join(
                 f"{' ' if pitch in attacks else '~'}{note_name(pitch):<3}" for pitch in step.pitches
             )
         numbers = " ".join(map(str, step.pitches))
-        yield f"{place:>8}  {names.rstrip() or ' rest':<{NAMES_WIDTH}}  {numbers}".rstrip()
+        yield f"{place:>8}  {names or ' rest':<{NAMES_WIDTH}}  {numbers}".rstrip()
 
 
 def _has_ends(step: Step) -> bool:
