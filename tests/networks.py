@@ -30,7 +30,7 @@ from training.trunks import Attention, Recurrent
 UNITS, WIDTH, SLOTS = 32, 16, 40
 CHORDS = ChordTokenizer((*SPECIALS, *(f"{low},{low + third}" for low in range(30, 100) for third in (3, 4))))
 POLY = PolyTokenizer(poly_vocabulary(12, ["4/4", "3/4"]), 12, ("<start>", "bar 3/4"))
-DRUMS = DrumTokenizer(drum_vocabulary((0, *(3 * n % 512 for n in range(1, 100)), 511)))
+DRUMS = DrumTokenizer(drum_vocabulary(mask for mask in range(512) if mask.bit_count() in (0, 1, 2, 9)))
 ACTIONS = [(action.kind, action.value) for action in POLY.actions]
 TRUNKS = {
     "lstm": partial(Recurrent, "lstm", UNITS, 2, 0.1),
@@ -99,7 +99,7 @@ def tokens(kind: str, least: int = 300) -> NDArray[np.int32]:
 
 
 def _any_drums(rng: np.random.Generator, hits: int) -> NDArray[np.int32]:
-    starts = (rng.integers(0, 16 * 12, hits) / 16 + rng.uniform(-0.1, 0.1, hits)).clip(0)
+    starts = (rng.integers(0, hits, hits) / DRUMS.steps_per_beat + rng.uniform(-0.1, 0.1, hits)).clip(0)
     pitches, velocities = rng.choice([each.pitch for each in KIT], hits), rng.integers(1, 128, hits)
     columns = zip(starts, pitches, velocities, strict=True)
     return DRUMS.encode_piece([Note(float(start), float(start), int(p), int(v)) for start, p, v in columns])
