@@ -202,3 +202,43 @@ class EventCounts:
 def _place(kind: str, value: int) -> int:
     """Return where in its slot an event comes: ends first, each by pitch."""
     return {"off": 1 + value, "velocity": 128, "on": 129 + value}[kind]
+
+
+class HitCounts:
+    """What is hit in a 16th, counted from its place in the bar, the same place a bar ago, and what came last.
+
+    Args:
+        performances: training music, a word for each slot.
+        words: how many there are.
+        bar: slots of a bar.
+    """
+
+    def __init__(self, performances: Iterable[Sequence[int]], words: int, bar: int) -> None:
+        self._counts, self._words, self._bar = Counts(), words, bar
+        for words_played in performances:
+            for before, word in self._told(words_played):
+                self._counts.learn(before, word)
+
+    def score(self, performance: Sequence[int]) -> Score:
+        """Score a performance from its first slot on: what is hit, not how."""
+        nats, right = 0.0, 0
+        for before, word in self._told(performance):
+            known = self._counts.known(before)
+            nats -= log(probability(known, word, 1 / self._words))
+            right += likeliest(known) == word
+        return Score(pitches=nats, steps=len(performance), right=right, pieces=1)
+
+    def _told(self, performance: Sequence[int]) -> Iterator[tuple[Symbols, int]]:
+        """Yield each word and what it is counted by: what matters most comes last."""
+        bar = self._bar
+        for slot, word in enumerate(performance):
+            ago, long_ago, last = (
+                performance[slot - back] if slot >= back else None for back in (bar, 2 * bar, 1)
+            )
+            yield (long_ago, slot % bar, last, ago), word
+
+
+def copying(performance: Sequence[int], bar: int) -> float:
+    """Return the share of slots in which the same happens as a bar ago, 0 to 1; the first bar is none."""
+    same = [word == ago for word, ago in zip(performance[bar:], performance[:-bar], strict=True)]
+    return sum(same) / max(1, len(performance))

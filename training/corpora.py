@@ -7,7 +7,7 @@ from typing import Final
 
 from neuralmidi.errors import NeuralMIDIError
 
-from training import chorales
+from training import chorales, groove
 from training.composers import composer_name
 from training.dataset import SPLITS, SUFFIXES, Piece, Source, own_splits, read_all, read_splits
 from training.progress import progress, say
@@ -82,7 +82,20 @@ def read_midi(data: Path, steps_per_beat: int, composers: Collection[str]) -> Co
     return Corpus(_parts(pieces))
 
 
-READERS: Final[Sequence[Callable[[Path, int, Collection[str]], Corpus | None]]] = (read_chorales, read_midi)
+def read_drums(data: Path, steps_per_beat: int, composers: Collection[str]) -> Corpus | None:
+    """Read human drummers, by their info.csv; None: the data are something else."""
+    if not (data / groove.INFO).is_file():
+        return None
+    sources = groove.find(data, say)
+    pieces = (piece for source in progress("reading", sources) for piece in read_all([source], report=_tell))
+    return Corpus(_parts(pieces))
+
+
+READERS: Final[Sequence[Callable[[Path, int, Collection[str]], Corpus | None]]] = (
+    read_chorales,
+    read_drums,
+    read_midi,
+)
 """One per kind of data, asked in this order."""
 
 

@@ -7,7 +7,7 @@ Source: Gillick, Roberts, Engel, Eck and Bamman, "Learning to Groove with Invers
 import csv
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +19,7 @@ from neuralmidi.kit import PLACES
 from neuralmidi.notes import Metre
 
 from training.dataset import Piece, Report, Source, Split, UnusableFileError, read_all
+from training.dataset import find as find_files
 from training.pool import AND
 
 INFO: Final = "info.csv"
@@ -43,7 +44,7 @@ class Performance(Source):
         """Read it: every hit as early or late and as hard as it was played.
 
         Raises:
-            UnusableFileError: it is not MIDI, or no drum is hit in it.
+            UnusableFileError: it is not MIDI, not in 4/4, or no drum is hit in it.
         """
         try:
             with warnings.catch_warnings():
@@ -51,6 +52,9 @@ class Performance(Source):
                 midi = pretty_midi.PrettyMIDI(str(self.path))
         except Exception as error:  # whatever a damaged file makes the reader do, it must not end the run
             raise UnusableFileError(f"not readable as MIDI ({type(error).__name__}: {error})") from error
+        metres = [f"{each.numerator}/{each.denominator}" for each in midi.time_signature_changes]
+        if set(metres) - {"4/4"}:
+            raise UnusableFileError(f"its bars are {', '.join(metres)}, drums are learnt in 4/4")
         hits = np.array(
             sorted(
                 (midi.time_to_tick(note.start) / midi.resolution, note.pitch, note.velocity)
@@ -69,14 +73,21 @@ class Performance(Source):
 
 
 def find(folder: Path, report: Report = print) -> list[Performance]:
-    """Find the performances in 4/4 of a folder with an info.csv; the others are counted and left out.
+    """Find the performances in 4/4 of a folder; the others are counted and left out.
+
+    An info.csv in it says what is where, as that of the Groove MIDI Dataset does. Without one each folder in
+    it is a style, and a tenth of its files is held out.
 
     Raises:
-        NeuralMIDIError: there is no such file, or a column is missing.
+        NeuralMIDIError: there are no MIDI files, or a column is missing.
     """
     info = folder / INFO
     if not info.is_file():
-        raise NeuralMIDIError(str(folder), f"no {INFO} in it", "name the folder of the Groove MIDI Dataset")
+        own = [Performance(*astuple(each)) for each in find_files([folder], {}, report=report)]
+        if not own:
+            why = f"neither {INFO} nor STYLE/*.mid in it"
+            raise NeuralMIDIError(str(folder), why, "name the folder of the Groove MIDI Dataset, or your own")
+        return own
     with info.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     try:

@@ -117,7 +117,7 @@ class Score:
             "accuracy": self.accuracy,
             "perplexity": self.perplexity,
         }
-        for kind in KINDS:
+        for kind in KINDS if self.timing else KINDS[:-1]:
             for unit, size in (("step", self.steps), ("note", self.notes), ("beat", self.beats)):
                 figures[f"{kind}_nats_per_{unit}"] = getattr(self, kind) / size if size else 0.0
         figures = {name: round(value, 5) for name, value in figures.items()}

@@ -94,6 +94,10 @@ USUAL: Final[Mapping[str, Mapping[str, Any]]] = {
     "drums": {
         "steps_per_beat": 4,
         "vocabulary": 128,
+        "architecture": "attention",
+        "units": 192,
+        "layers": 4,
+        "width": 192,
         "dropout": 0.3,
         "smoothing": 0.02,
         "plateau": 1,
@@ -101,12 +105,23 @@ USUAL: Final[Mapping[str, Mapping[str, Any]]] = {
         "keys": 1,
         "segue": 0.0,
         "least_notes": 1,
-        "learning_rate": 1.5e-3,
+        "epochs": 14,
+        "learning_rate": 1e-3,
         "batch": 32,
         "average": 0.995,
     },
 }
 """What each tokenizer has other than the defaults above."""
+
+SINGLE_BARS: Final[Mapping[str, Any]] = {
+    "architecture": "lstm",
+    "layers": 2,
+    "width": 96,
+    "unseen": 0.1,
+    "learning_rate": 1.5e-3,
+    "epochs": 12,
+}
+"""What drummers' bars by themselves need: there is nothing to look back on."""
 
 SMOKE: Final[Mapping[str, Any]] = {
     "units": 32,

@@ -1,7 +1,7 @@
 """A trained network as a model that plays: exported, proven, scored, described."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,21 +9,18 @@ import numpy as np
 from neuralmidi import bundle
 from neuralmidi.bundle import Bundle
 from neuralmidi.step_model import StepModel
-from neuralmidi.tokenizer import PolyTokenizer
 from numpy.typing import NDArray
 
-from training import statistics
-from training.baselines import ChordCounts, EventCounts
 from training.dataset import Piece
+from training.exam import examine
 from training.export import ExportError, described, require_same_as_keras, step_model
 from training.fit import read_history
-from training.likelihood import Score, encoded, score_events, sounding
+from training.likelihood import Score, encoded
 from training.network import Network
-from training.pictures import curves, roll
+from training.pictures import curves
 from training.prepare import Music
-from training.progress import progress
 from training.quantised import exports
-from training.scores import score_pieces
+from training.scores import TRIED, score_pieces, thinned
 from training.sources import credited
 from training.table import Row
 
@@ -34,13 +31,6 @@ LARGEST: Final = 10 << 20
 """Bytes a model may have: it travels with the patch."""
 COSTLY: Final = 0.005
 """Share of its nats that 8-bit weights may cost; beyond, the file holds float32."""
-TRIED: Final = 20_000
-"""Tokens on which both are compared."""
-SCORED: Final = 150_000
-"""Tokens of validation pieces that are scored, and five times as many of training pieces that are counted:
-with more of them every so manieth piece is taken."""
-GRID_OF_CHORDS: Final = 4
-"""Steps a beat on which chords are counted, if the model's grid has as many."""
 
 
 def ship(job: "Job", music: Music, members: "Sequence[Member]") -> Row | None:
@@ -61,21 +51,16 @@ def ship(job: "Job", music: Music, members: "Sequence[Member]") -> Row | None:
     description = _description(job, music, members) | {"quantisation": quantisation}
     bundle.write(directory, tflite, description)
     loaded = bundle.load(directory)  # what the player will do
-    valid = thinned([*music.pieces("valid")], SCORED)
-    train = thinned([*music.pieces("train")], 5 * SCORED)
-    scores = _scores(loaded, valid, train)
-    learnt, heard, played = _played(job, loaded, valid, train)
-    compared = statistics.compare(heard, played, learnt)
-    told = {"scores": _told(scores, job, music, valid), "music": compared}
-    bundle.write(directory, tflite, description | told)
-    _draw(job, members, heard, played)
+    valid, train = [*music.pieces("valid")], [*music.pieces("train")]
+    report = examine(loaded, valid, train, smoke=job.plan.smoke)
+    scores = [_common(job, music) | score for score in report.scores]
+    bundle.write(directory, tflite, description | {"scores": scores, "music": report.music})
+    _draw(members)
+    report.draw(job.folder / "roll.png")
     print(f"written: {directory}; pictures and the whole network: {job.folder}")
     return {
         "model": job.name,
-        "nats/step": scores["this model"].nats_per_step,
-        "nats/note": scores["this model"].nats_per_note,
-        **{f"{name}": each.nats_per_note for name, each in scores.items() if name != "this model"},
-        "accuracy": scores["this model"].accuracy,
+        **report.row,
         "parameters": _parameters(networks),
         "MB": len(tflite) / 2**20,
         "ms/token": _pace(loaded.model, _tokens(music, valid[0])),
@@ -111,40 +96,8 @@ def _unwritten(model: StepModel, music: Music) -> Bundle:
     return Bundle(Path(), "", "", tokenizer, tokenizer.steps_per_beat, model, music.composers, None, {})
 
 
-def _scores(loaded: Bundle, valid: Sequence[Piece], train: Sequence[Piece]) -> dict[str, Score]:
-    """Return the scores of the model and of what counting achieves on the same pieces."""
-    scores = {"this model": sum(score_pieces(loaded, valid, train), Score())}
-    grid = min(GRID_OF_CHORDS, loaded.steps_per_beat)
-    chords = ChordCounts([sounding(piece, grid) for piece in train])
-    counted = (chords.score(sounding(piece, grid), grid) for piece in valid)
-    scores["chord 6-gram"] = sum(counted, Score())
-    if isinstance(loaded.tokenizer, PolyTokenizer):
-        tokenizer = loaded.tokenizer
-        events = EventCounts(tokenizer, [encoded(tokenizer, piece) for piece in train])
-        some = thinned(valid, TRIED)
-        pieces = (encoded(tokenizer, piece) for piece in progress("counting", some))
-        scores["event 6-gram"] = sum((score_events(events, tokenizer, each) for each in pieces), Score())
-    return scores
-
-
-def _played(
-    job: "Job", loaded: Bundle, valid: Sequence[Piece], train: Sequence[Piece]
-) -> tuple[list[statistics.Music], ...]:
-    """Return training music, unheard music and what the model plays by itself."""
-    learnt, heard = (
-        [statistics.real(piece, loaded.steps_per_beat) for piece in part] for part in (train, valid)
-    )
-    excerpts = range(1 if job.plan.smoke else statistics.EXCERPTS)
-    return learnt, heard, [statistics.generate(loaded, seed) for seed in progress("composing", excerpts)]
-
-
-def _draw(
-    job: "Job",
-    members: "Sequence[Member]",
-    heard: Sequence[statistics.Music],
-    played: Sequence[statistics.Music],
-) -> None:
-    """Draw how each training went, and real beside generated music."""
+def _draw(members: "Sequence[Member]") -> None:
+    """Draw how each training went."""
     for member in members:
         history = read_history(member.run)
         lines = {
@@ -152,18 +105,13 @@ def _draw(
             for part, key in (("train", "loss"), ("valid", "val_loss"))
         }
         curves(member.run / "curves.png", lines, "nats per token")
-    music = {f"{job.name}: unheard real music": heard[0], f"{job.name}: generated": played[0]}
-    roll(job.folder / "roll.png", music)
 
 
-def _told(
-    scores: Mapping[str, Score], job: "Job", music: Music, pieces: Sequence[Piece]
-) -> list[dict[str, Any]]:
-    """Return the scores as model.json lists them."""
+def _common(job: "Job", music: Music) -> dict[str, Any]:
+    """Return what model.json says of every score."""
     folders = sorted({source.folder.name for source in music.sources})
     whole = sum(source.split == "valid" for source in music.sources)
-    common = {"data": ", ".join(folders), "composers": job.name, "split": "valid", "of_pieces": whole}
-    return [common | {"model": name} | each.figures() for name, each in scores.items()]
+    return {"data": ", ".join(folders), "composers": job.name, "split": "valid", "of_pieces": whole}
 
 
 def _description(job: "Job", music: Music, members: "Sequence[Member]") -> dict[str, Any]:
@@ -203,15 +151,6 @@ def interface(music: Music, networks: Sequence[Network]) -> dict[str, Any]:
 
 def _parameters(networks: Sequence[Network]) -> int:
     return sum(network.count_params() for network in networks)
-
-
-def thinned(pieces: Sequence[Piece], most: int) -> list[Piece]:
-    """Return every so manieth piece, so that all together have about so many tokens at most.
-
-    It counts notes, not tokens, so that it takes the same pieces on every grid.
-    """
-    tokens = 3 * sum(len(piece.notes) for piece in pieces)  # an attack, an end and a wait
-    return [*pieces[:: max(1, -(-tokens // most))]]
 
 
 def _tokens(music: Music, piece: Piece) -> NDArray[np.int32]:

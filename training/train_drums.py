@@ -24,7 +24,7 @@ from neuralmidi.options import Options
 from training import command, groove
 from training.base import read_base, run_name
 from training.job import Job, Plan
-from training.settings import settings_from
+from training.settings import SINGLE_BARS, settings_from
 from training.sources import read_table
 
 NAME: Final = "drums"
@@ -43,7 +43,9 @@ def _jobs(options: Any) -> list[Job]:
     """Return what is to be done: one model."""
     if options.base:
         raise NeuralMIDIError("--base", "nobody else's model plays drums", "leave it out")
-    settings = settings_from({**command.given(options), "tokenizer": TOKENIZER}, smoke=options.smoke)
+    usual = SINGLE_BARS if options.bars else {}
+    asked = {name: value for name, value in command.given(options).items() if value is not None}
+    settings = settings_from({**usual, **asked, "tokenizer": TOKENIZER}, smoke=options.smoke)
     if options.smoke:
         settings = replace(settings, passes=SMOKE_PASSES)
     plan = Plan(

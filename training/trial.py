@@ -24,9 +24,9 @@ from training.preflight import Survey
 from training.prepare import Music, prepare
 from training.progress import say
 from training.quantised import KINDS, exports
-from training.scores import score_pieces
+from training.scores import SCORED, score_pieces, thinned
 from training.settings import Settings
-from training.ship import SCORED, interface, thinned
+from training.ship import interface
 from training.variants import Variant
 
 EPOCHS: Final = 8

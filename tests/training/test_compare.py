@@ -7,8 +7,8 @@ from midi import midi_file, song
 from neuralmidi import bundle
 
 from training.compare import COLUMNS, main
+from training.scores import thinned
 from training.settings import settings_from
-from training.ship import thinned
 from training.trial import EPOCHS, spend
 
 SMALL = ("--batch=4", "--seq_len=32", "--width=8", "--tokens=2000", "--vocabulary=40", "--seconds=0.03")
