@@ -68,3 +68,25 @@ def song(bars: int, seed: int, composer: str = "nobody", split: Split = "train")
             pitch = 60 + int(rng.choice([0, 2, 4, 5, 7, 9, 11]))
             notes.append((4 * bar + beat, 4 * bar + beat + float(rng.choice([0.5, 1, 2.5])), pitch, 90))
     return piece(notes, end=4.0 * bars, name=f"{composer}-{seed}", split=split, composer=composer)
+
+
+def groove(folder: Path, styles: Sequence[str] = ("funk", "rock"), bars: int = 8) -> Path:
+    """Write something like the Groove MIDI Dataset: for each style a beat for each split, and a fill."""
+    rows = ["style,beat_type,time_signature,midi_filename,split"]
+    for place, style in enumerate(styles):
+        for split in ("train", "validation"):
+            for kind, length in (("beat", bars), ("fill", 1)):
+                rng = np.random.default_rng(len(rows))
+                hits = [
+                    (max(0.0, 4 * bar + beat / 4 + float(rng.normal(0, 0.02))), drum)
+                    for bar in range(length)
+                    for drum, beats in ((36, (0, 8 + place)), (38, (4, 12)), (22, range(0, 16, 2)))
+                    for beat in (beats if kind == "beat" else range(0, 16, 3))
+                ]
+                name = f"{style}_{split}_{kind}.mid"
+                notes = [(start, start + 0.1, drum) for start, drum in hits]
+                midi_file(folder / name, notes, channel=9, velocities=rng.integers(20, 120, 40).tolist())
+                rows.append(f"{style}/any,{kind},4-4,{name},{split}")
+    rows.append("waltz,beat,3-4,waltz.mid,train")
+    (folder / "info.csv").write_text("\n".join(rows) + "\n")
+    return folder
