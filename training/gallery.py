@@ -14,6 +14,7 @@ writes no minutes, but the page of a folder of models: a roll.png in the folder 
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -27,8 +28,9 @@ from neuralmidi.quiet import quiet
 
 from training import page
 from training.dataset import Piece, find, read_all, read_splits, silent
-from training.pictures import roll
+from training.pictures import drum_grid, roll
 from training.progress import progress, say
+from training.sample_bars import sample_bars
 from training.statistics import BAR, Music, play, real
 
 MINUTE: Final = 60_000
@@ -68,7 +70,9 @@ def record(file: Path, model: Bundle, seed: int, bars: int, tempo: float) -> Non
 
 
 def look(file: Path, model: Bundle, seed: int, unheard: Piece | None) -> None:
-    """Draw the beginning of a piece that was not learnt from above that of one composed."""
+    """Draw the beginning of a piece that was not learnt from above that of one composed; or bars of drums."""
+    if model.tokenizer.percussive:
+        return drum_grid(file, [*islice(sample_bars(model, seed=seed), BARS)])
     composer = Composer(model, seed)
     composer.set("smooth", 0)
     grid = model.steps_per_beat
@@ -77,7 +81,7 @@ def look(file: Path, model: Bundle, seed: int, unheard: Piece | None) -> None:
         music[f"real: {Path(unheard.name).stem}"] = real(unheard, grid)
     beats = BARS * max([composer.state.steps_per_bar / grid, *(each.bar for each in music.values())])
     music[f"{model.name} (seed {seed})"] = play(composer, int(beats * grid))
-    roll(file, music, BARS)
+    return roll(file, music, BARS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
