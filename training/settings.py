@@ -105,7 +105,7 @@ USUAL: Final[Mapping[str, Mapping[str, Any]]] = {
         "keys": 1,
         "segue": 0.0,
         "least_notes": 1,
-        "epochs": 14,
+        "epochs": 11,
         "learning_rate": 1e-3,
         "batch": 32,
         "average": 0.995,
