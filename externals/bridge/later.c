@@ -35,7 +35,7 @@ static later_message *next(const later *l)
 
     for (place = 0; place < l->size; place += whole(m)) {
         m = at(l, place);
-        if (!first || m->due < first->due)
+        if (!first || m->due < first->due - LATER_HAIR)
             first = m;
     }
     return first;

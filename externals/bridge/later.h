@@ -15,6 +15,7 @@
 #define LATER_STEP (2 * HANDOVER_STEP_BYTES)    /* what a whole step may need here, at most */
 #define LATER_BYTES (128 * 1024)                /* 787 notes, and a step */
 #define LATER_NO_NOTE (-1)
+#define LATER_HAIR 0.1                          /* 7 ns in Pd's unit of time: two that are closer are due at one time */
 
 typedef struct later_message {
     double due;             /* when it leaves, in Pd's system time */

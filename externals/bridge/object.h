@@ -122,6 +122,15 @@ void end_notes(object *x);
 /* Ends the notes and lets Python know. */
 void silence(object *x);
 
+/* --- delays.c: what leaves an object later than its step --- */
+
+/* Takes the messages that are to leave later out of a step `ms` long that has just been released, and keeps copies;
+   returns the size of what is left. */
+size_t put_off(object *x, uint8_t *bytes, size_t size, double ms);
+
+/* Sends what is due by now. */
+void send_due(object *x);
+
 /* --- transport.c --- */
 
 void transport_init(object *x);

@@ -46,87 +46,11 @@ static void underrun(object *x)
         "/ send `info`, a slower tempo, or a larger `lookahead`", x->klass->name);
 }
 
-/* --- what leaves later ----------------------------------------------------------------------------------------- */
-
-/* In Pd's unit of time, 7 ns. Rounding must not let a step come before what was due when it is released. */
-#define HAIR 0.1
-
-/* Taken away before it is sent: what it leads to may come here, too. */
-static void send_next(object *x)
-{
-    scratch copy;
-    size_t size = later_next(&x->later)->size;
-    uint8_t *bytes = scratch_take(&copy, size);
-
-    later_take(&x->later, bytes);
-    send_messages(x, bytes, size);
-    scratch_give(&copy);
-}
-
-static bool is_due(const object *x)
-{
-    const later_message *next = later_next(&x->later);
-
-    return next && (next->due <= clock_getlogicaltime() + HAIR || later_is_crowded(&x->later));
-}
-
-static void await_next(object *x)
-{
-    const later_message *next = later_next(&x->later);
-
-    if (next)
-        clock_set(x->later_clock, next->due);
-}
-
-/* What is due leaves; earlier than that leaves what takes the room that a step may need. */
-static void send_due(object *x)
-{
-    uint32_t number = x->number;
-
-    while (object_numbered(number) && is_due(x))
-        send_next(x);
-    if (object_numbered(number))
-        await_next(x);
-}
-
-/* Of the step that has just been released, in ms. */
+/* How long the step lasts that has just been released, in ms: bangs tell by their distance. */
 static double length(const object *x)
 {
     return x->playing || !x->interval ? step_ms(x) : x->interval;
 }
-
-/* False when the message is to leave now. */
-static bool put_off(object *x, const result_message *m, uint64_t step)
-{
-    later_message head = {.step = step, .size = m->size};
-
-    if (!m->delay && !x->later.size)
-        return false;
-    head.due = clock_getsystimeafter(m->delay * length(x));
-    head.note = note_of(x, m);
-    if (head.note != LATER_NO_NOTE)
-        later_hurry(&x->later, &head);
-    return m->delay > 0 && later_put(&x->later, &head, m);
-}
-
-/* Takes the messages of a step that are to leave later out of it; returns the size of what is left. */
-static size_t put_off_some(object *x, uint8_t *bytes, size_t size, uint64_t step)
-{
-    size_t at, left = 0, one;
-
-    for (at = 0; at < size; at += one) {
-        const result_message *m = (const result_message *)(bytes + at);
-        one = m->size;
-        if (put_off(x, m, step))
-            continue;
-        if (left != at)
-            memmove(bytes + left, m, one);
-        left += one;
-    }
-    return left;
-}
-
-/* --- steps ----------------------------------------------------------------------------------------------------- */
 
 /* A step is as long as its performer's grid says, until the player chooses. */
 static void keep_grid(object *x, const step_head *head)
@@ -152,8 +76,8 @@ static void sound_step(object *x, size_t size)
     handover_release(&x->steps, bytes);
     x->missed = 0;
     keep_grid(x, head);
-    size = put_off_some(x, messages, size - sizeof *head, atomic_load(&x->steps.view->released));
-    send_due(x);    /* what has been hurried */
+    size = put_off(x, messages, size - sizeof *head, length(x));
+    send_due(x);    /* this step may have hurried it */
     if (object_goes_on(number, silences))
         send_messages(x, messages, size);
     scratch_give(&copy);
@@ -165,7 +89,8 @@ static void release_step(object *x)
     unsigned silences = x->silences;
     size_t size;
 
-    send_due(x);
+    x->last_step = logical_ms();
+    send_due(x);    /* of the steps before this one */
     if (!object_goes_on(number, silences))
         return;
     poll_results();     /* what has just been prepared is newer than what lies here */
@@ -173,7 +98,6 @@ static void release_step(object *x)
         send_step(x);
     if (!object_numbered(number))   /* what came in has led to its deletion */
         return;
-    x->last_step = logical_ms();
     if ((size = handover_next(&x->steps)))
         sound_step(x, size);
     else
