@@ -25,8 +25,8 @@ HEADING: Final = f"## {BARS} bars of each"
 """From here on the page is written anew; what stands above it is left as it is."""
 ABOUT: Final = f"""\
 Composed with seed {SEED} by the files that are here (`python -m training.gallery --page tflite_models`); of
-drums, a bar of each of some styles. The percentages: how many notes would have to be others for the same mix as in
-unheard real music."""
+drums, a bar of each of some styles. The percentages: how many notes would have to be others for the same mix
+as in unheard real music."""
 MIXES: Final[Mapping[str, str]] = {
     "degrees_distance": "which notes of its key it takes",
     "intervals_distance": "the steps of its melody",
