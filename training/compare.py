@@ -152,7 +152,7 @@ def _budget(options: Any) -> Budget:
     except ValueError as error:
         raise NeuralMIDIError("--split", str(error), "correct the file") from error
     sources = find(options.dataset, splits, options.composers or (), options.without or (), say)
-    found = prepare.survey(sources, Settings.steps_per_beat, options.runs / "notes")
+    found = prepare.survey(sources, Settings(), options.runs / "notes")
     preflight.report_on(found, say)
     if not found.usable:
         folders = ", ".join(map(str, options.dataset))

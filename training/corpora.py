@@ -91,6 +91,15 @@ def read_drums(data: Path, steps_per_beat: int, composers: Collection[str]) -> C
     return Corpus(_parts(pieces))
 
 
+def single_bars(corpus: Corpus) -> Corpus:
+    """Return drumming cut into bars, each a piece by itself, see `groove.bars_of`."""
+    cut = {
+        split: [bar for piece in part for bar in groove.bars_of(piece)]
+        for split, part in corpus.parts.items()
+    }
+    return Corpus(cut)
+
+
 READERS: Final[Sequence[Callable[[Path, int, Collection[str]], Corpus | None]]] = (
     read_chorales,
     read_drums,

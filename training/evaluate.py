@@ -35,7 +35,7 @@ from neuralmidi.quiet import quiet
 from neuralmidi.tokenizer import DrumTokenizer
 
 from training import rhythm
-from training.corpora import Corpus, read
+from training.corpora import Corpus, read, single_bars
 from training.dataset import SPLITS
 from training.exam import examine
 from training.likelihood import KINDS, Score
@@ -68,6 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with quiet():
             model = bundle.load(bundle.find(str(options.model), [Path(), *bundle.default_directories()]))
         corpus = read(options.data, model.steps_per_beat, model.condition_names)
+        if options.bars:
+            corpus = single_bars(corpus)
         if options.split not in corpus.parts:
             there = ", ".join(f"{split} {len(part)}" for split, part in corpus.parts.items())
             why = f"no pieces of the split '{options.split}'; pieces there are: {there or 'none'}"
@@ -131,6 +133,9 @@ def _parser() -> Options:
     parser.add_argument("model", metavar="MODEL_DIR", help="the folder of a model, or its name")
     parser.add_argument("data", metavar="DATA", type=Path, help="music of which a part was not learnt from")
     parser.add_argument("--split", choices=[*SPLITS], default="valid", help="default valid")
+    parser.add_argument(
+        "--bars", action="store_true", help="of drums: cut to single bars, and as published for these"
+    )
     parser.add_argument("--json", action="store_true", help="print all figures as a last line of JSON, too")
     return parser
 

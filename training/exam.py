@@ -112,7 +112,7 @@ def _drums(model: Bundle, valid: Sequence[Piece], train: Sequence[Piece], *, smo
     music = {name: [rhythm.real(piece, tokenizer) for piece in part] for name, part in real.items()}
     bars = [*islice(sample_bars(model), DRAWN)]
     return Report(
-        {key: own[key] for key in ("perplexity", "accuracy", "exact_bars")},
+        {key: own[key.replace(" ", "_")] for key in ("perplexity", "accuracy", "exact bars")},
         [
             {"model": ITSELF, **total.figures(), **own},
             {

@@ -6,7 +6,7 @@ Source: Gillick, Roberts, Engel, Eck and Bamman, "Learning to Groove with Invers
 
 import csv
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Final
@@ -131,11 +131,12 @@ def bars(performances: Iterable[Performance], report: Report = print) -> list[Ba
         Bar(each.path, f"{each.name}:{number + 1}", each.composer, each.split, each.folder, piece=piece)
         for each in performances
         for whole in read_all([each], report=report)
-        for number, piece in enumerate(_bars(whole))
+        for number, piece in enumerate(bars_of(whole))
     ]
 
 
-def _bars(whole: Piece) -> Iterable[Piece]:
+def bars_of(whole: Piece) -> Iterator[Piece]:
+    """Yield the bars of a performance, on the grid, equally loud, without what is `UNPUBLISHED`."""
     heard = whole.notes[~np.isin(whole.notes[:, 2], UNPUBLISHED)]
     slots = np.floor(heard[:, 0] * GRID + 0.5).astype(int)
     for number in range(round(whole.end) // BAR):

@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         shipped = read_base(options.runs / NAME)
         settings = replace(shipped.settings, **({"epochs": options.epochs} if options.epochs else {}))
         sources = groove.find(options.dataset)
-        found = prepare.survey(sources, settings.steps_per_beat, options.runs / "notes")
+        found = prepare.survey(sources, settings, options.runs / "notes")
         music = prepare.prepare(sources, found, settings, options.runs, base=shipped, together=True)
         valid = windows(music.corpus("valid"), music.representation, music.conditions)
         both = {

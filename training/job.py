@@ -93,7 +93,7 @@ class Job:
         """Make the model; returns its row of the table, or None if there is none."""
         plan = self.plan
         print(f"\n{self.name}")
-        found = prepare.survey(self.sources, plan.settings.steps_per_beat, plan.runs / "notes")
+        found = prepare.survey(self.sources, plan.settings, plan.runs / "notes")
         preflight.report_on(found, print)
         if not found.usable:
             print(f"{self.name}: not trained")

@@ -14,6 +14,7 @@ OFF_GRID: Final = 0.1
 """A share of onsets more than a tenth of a slot off the grid from which on it is worth a word."""
 LOST_GRID: Final = 0.4
 """The share from which on the music was played, not written: hands that follow no beat land anywhere."""
+PITCHED: Final = "add files with pitched instruments, or use training.train_drums"
 NAMED: Final = 3
 """Files that are named in a line about many."""
 
@@ -32,6 +33,7 @@ class Survey:
 
     Args:
         steps_per_beat: of the grid that it is to be put on.
+        timed: whether the tokens tell how early or late each note is.
 
     Attributes:
         counts: pieces and notes of each split.
@@ -40,6 +42,7 @@ class Survey:
     """
 
     steps_per_beat: int
+    timed: bool = False
     counts: dict[Split, Count] = field(default_factory=lambda: {split: Count() for split in SPLITS.values()})
     composers: dict[str, int] = field(default_factory=dict)
     remarks: dict[str, list[str]] = field(default_factory=dict)
@@ -98,7 +101,7 @@ class Survey:
             name for remark, names in self.remarks.items() if "left out, it" in remark for name in names
         }
         if any("drums only" in remark for remark in self.remarks):
-            return "there is nothing to learn from, drums are left out / add files with pitched instruments"
+            return f"there is nothing to learn from, drums are left out / {PITCHED}"
         many = f"{len(left_out)} of its files hold no music" if left_out else "it has too few files"
         return f"it needs pieces to train and to validate on, {many} / add MIDI files, three at least"
 
@@ -110,7 +113,7 @@ class Survey:
         return f"{much}: it will learn them by heart / add files, or begin with what a --base knows"
 
     def _crooked(self) -> str:
-        if self.off_grid < OFF_GRID:
+        if self.timed or self.off_grid < OFF_GRID:
             return ""
         share = f"{self.off_grid:.0%} of the notes begin off the grid and are moved there"
         if self.off_grid < LOST_GRID:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from neuralmidi.tokenizer import DrumTokenizer
 
 from training import shards
 from training.base import Base
@@ -84,9 +85,9 @@ class Music:
         }
 
 
-def survey(sources: Sequence[Source], steps_per_beat: int, notes: Path) -> Survey:
+def survey(sources: Sequence[Source], settings: Settings, notes: Path) -> Survey:
     """Read all files and return what their music is like."""
-    found = Survey(steps_per_beat)
+    found = Survey(settings.steps_per_beat, timed=settings.tokenizer == DrumTokenizer.kind)
     for source in progress("reading", sources):
         for piece in read_all([source], notes, found.hear):
             found.add(piece)

@@ -7,6 +7,7 @@ from midi import SCALE, midi_file, piece, song
 from training.dataset import Piece, Split, find
 from training.preflight import Survey, report_on, survey
 from training.prepare import survey as survey_files
+from training.settings import Settings
 
 
 def music(pieces: int, notes: int, off: float = 0.0, loud: int = 0, valid: int = 1) -> list[Piece]:
@@ -53,7 +54,7 @@ def test_the_survey_of_a_folder_counts_and_names_files(tmp_path: Path) -> None:
     for number in range(6):
         midi_file(folder / f"{number}.mid", SCALE, metres=())
     midi_file(folder / "drums.mid", SCALE, channel=9)
-    found = survey_files(find([folder.parent], {}), 12, tmp_path / "notes")
+    found = survey_files(find([folder.parent], {}), Settings(), tmp_path / "notes")
     said: list[str] = []
     report_on(found, said.append)
     assert "data/Nobody/drums.mid: left out, it holds drums only" in said
@@ -67,10 +68,11 @@ def test_drums_alone_are_nothing_to_learn_from(tmp_path: Path) -> None:
     folder = tmp_path / "data" / "Nobody"
     for number in range(3):
         midi_file(folder / f"{number}.mid", SCALE, channel=9)
-    found = survey_files(find([folder.parent], {}), 12, tmp_path / "notes")
+    found = survey_files(find([folder.parent], {}), Settings(), tmp_path / "notes")
     assert not found.usable
     assert found.advice() == [
-        "there is nothing to learn from, drums are left out / add files with pitched instruments"
+        "there is nothing to learn from, drums are left out / add files with pitched instruments, or use "
+        "training.train_drums"
     ]
 
 

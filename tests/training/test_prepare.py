@@ -23,7 +23,7 @@ def make(folder: Path) -> Path:
 
 def prepared(folder: Path, *, together: bool = True) -> Music:
     sources = find([folder / "data"], {})
-    found = survey(sources, 12, folder / "runs" / "notes")
+    found = survey(sources, SETTINGS, folder / "runs" / "notes")
     return prepare(sources, found, SETTINGS, folder / "runs", together=together)
 
 

@@ -13,4 +13,4 @@ PIECES: Final = sorted((Path(__file__).parents[2] / "tests" / "data").glob("*.mi
 def music(settings: Settings, folder: Path) -> Music:
     """Return the tests' own pieces as a network hears them, both to train and to validate."""
     sources = [Source(path, path.name, "", split) for split in ("train", "valid") for path in PIECES]
-    return prepare(sources, survey(sources, settings.steps_per_beat, folder / "notes"), settings, folder)
+    return prepare(sources, survey(sources, settings, folder / "notes"), settings, folder)
