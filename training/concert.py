@@ -131,8 +131,9 @@ def windows(
     rows = [window for piece in range(len(corpus)) for window in _windows(corpus, representation, piece)]
     every = max(1, -(-sum(int(weights.sum()) for _, _, weights in rows) // most))
     rows = rows[every // 2 :: every] if len(rows) > every else rows
-    tokens = np.zeros((len(rows), WINDOW + 1), np.int32)
-    weights = np.zeros((len(rows), WINDOW + 1), np.float32)
+    longest = max((len(music) for _, music, _ in rows), default=1)
+    tokens = np.zeros((len(rows), longest), np.int32)
+    weights = np.zeros((len(rows), longest), np.float32)
     condition = np.zeros((len(rows), conditions.shape[1]), np.float32)
     for row, (piece, music, counts) in enumerate(rows):
         tokens[row, : len(music)] = music
