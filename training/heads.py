@@ -4,8 +4,8 @@ Example:
     python -m training.heads --dataset dataset/drums --epochs 14
 
 The network of `training.train_drums`, but its layers see the hits of each 16th only, with all velocities and
-timing before it; what is told of a 16th is asked of a head, a layer of its own beside that output. Prints the
-nats of the validation part by kind, beside those of the run that shipped.
+timing before it; what is told of a 16th is asked of a head, a layer of its own beside that output. Prints
+after how many epochs which of the two is how good, the run that shipped being done already.
 """
 
 import sys
@@ -15,16 +15,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import keras
-import numpy as np
 from keras import ops
 from neuralmidi.errors import NeuralMIDIError
 from neuralmidi.options import Options
-from neuralmidi.tokenizer.drums import LEVELS
 
 from training import groove, prepare
 from training.base import read_base
-from training.concert import Batch, Concert, windows
-from training.fit import BEST, VALID_BATCH, arguments, fit
+from training.concert import Concert, windows
+from training.fit import fit, read_history
 from training.model import build
 from training.network import CONDITION, TOKEN, Network
 from training.prepare import Music
@@ -73,22 +71,6 @@ class Heads(keras.Model):
         return front.logits(heard, aside)
 
 
-def nats(model: keras.Model, valid: Batch, first: int) -> dict[str, float]:
-    """Return the mean nats of the tokens that are scored: of all, of hits, velocity and timing."""
-    inputs, targets, weights = arguments(valid)
-    logits = model.predict(inputs, batch_size=VALID_BATCH, verbose=0)
-    shifted = logits - logits.max(-1, keepdims=True)
-    log_p = np.take_along_axis(shifted, targets[..., None], -1)[..., 0] - np.log(np.exp(shifted).sum(-1))
-    counts = weights > 0
-    kinds = {
-        "token": counts,
-        "step (hits)": counts & (targets < first),
-        "hit (velocity)": counts & (targets >= first) & (targets < first + LEVELS),
-        "hit (timing)": counts & (targets >= first + LEVELS),
-    }
-    return {kind: float(-log_p[where].mean()) for kind, where in kinds.items()}
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; 0 when it is done, 2 for an error."""
     try:
@@ -98,28 +80,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sources = groove.find(options.dataset)
         found = prepare.survey(sources, settings, options.runs / "notes")
         music = prepare.prepare(sources, found, settings, options.runs, base=shipped, together=True)
-        valid = windows(music.corpus("valid"), music.representation, music.conditions)
-        both = {
-            NAME: _weighed(_network(settings, music), shipped.folder),
-            RUN: _fit(settings, music, valid, options.runs),
-        }
+        _fit(settings, music, options.runs)
     except NeuralMIDIError as error:
         print(f"heads: {error}", file=sys.stderr)
         return 2
-    first = _first(music)
-    for name, model in both.items():
-        print(
-            name,
-            ", ".join(f"{value:.4f} nats per {kind}" for kind, value in nats(model, valid, first).items()),
-        )
+    rows = zip(read_history(shipped.folder), read_history(options.runs / RUN), strict=False)
+    print("epoch, nats per token of the validation part: as tokens, as heads")
+    for tokens, heads in rows:
+        print(f"{tokens['epoch']:>5} {float(tokens['val_loss']):.4f} {float(heads['val_loss']):.4f}")
     return 0
 
 
-def _fit(settings: Settings, music: Music, valid: Batch, runs: Path) -> keras.Model:
+def _fit(settings: Settings, music: Music, runs: Path) -> None:
     keras.utils.set_random_seed(settings.seed)
+    valid = windows(music.corpus("valid"), music.representation, music.conditions)
     concert = Concert(music.corpus("train"), music.representation, music.conditions, settings)
     fit(lambda: _heads(settings, music), concert, valid, runs / RUN, music.facts())
-    return _weighed(_heads(settings, music), runs / RUN)
 
 
 def _network(settings: Settings, music: Music) -> Network:
@@ -129,11 +105,6 @@ def _network(settings: Settings, music: Music) -> Network:
 def _heads(settings: Settings, music: Music) -> Heads:
     model = Heads(_network(settings, music), _first(music))
     model.build()
-    return model
-
-
-def _weighed(model: keras.Model, run: Path) -> keras.Model:
-    model.load_weights(run / BEST)
     return model
 
 
