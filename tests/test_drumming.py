@@ -219,13 +219,13 @@ def test_a_fill_is_the_next_bar() -> None:
     drummer.fill()
     told = bars(model, drummer, 3)
     # the slot after a bar is composed in its last step
-    assert [bar[1] for bar in told] == [[0, 1, 0], [1, 1, 0], [0, 1, 0]]
+    assert [bar[1] for bar in told] == [[0, 1, 0], [2, 0.5, 0], [0, 1, 0]]
 
 
 def test_fills_come_every_so_many_bars_until_they_are_off() -> None:
     model, drummer = listening()
     drummer.fill("every", 2)
-    assert [bar[2][0] for bar in bars(model, drummer, 4)] == [0, 1, 0, 1]
+    assert [bar[2][0] for bar in bars(model, drummer, 4)] == [0, 2, 0, 2]
     drummer.fill("off")
     assert [bar[2][0] for bar in bars(model, drummer, 2)] == [0, 0]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from neuralmidi.bundle import Bundle
+from neuralmidi.fills import FILL
 from neuralmidi.tokenizer import DrumTokenizer, PolyTokenizer
 
 from training import hits, rhythm, statistics
@@ -15,6 +16,7 @@ from training.baselines import ChordCounts, EventCounts, HitCounts, copying
 from training.dataset import Piece
 from training.likelihood import Score, encoded, score_events, sounding
 from training.pictures import drum_grid, roll
+from training.pool import AND
 from training.progress import progress
 from training.sample_bars import sample_bars
 from training.scores import SCORED, TRIED, foreseen, score_pieces, thinned
@@ -23,6 +25,8 @@ from training.table import Row
 GRID_OF_CHORDS: Final = 4
 """Steps a beat on which chords are counted, if the model's grid has as many."""
 ITSELF: Final = "this model"
+FILLED: Final = 10
+"""Excerpts in which every fourth bar is a fill."""
 DRAWN: Final = 8
 """Bars of drums in a picture."""
 
@@ -111,6 +115,14 @@ def _drums(model: Bundle, valid: Sequence[Piece], train: Sequence[Piece], *, smo
     real = {"real": valid, "training": train}
     music = {name: [rhythm.real(piece, tokenizer) for piece in part] for name, part in real.items()}
     bars = [*islice(sample_bars(model), DRAWN)]
+    compared = rhythm.compare({**music, "generated": excerpts})
+    if FILL in model.condition_names:
+        asked = [rhythm.real(piece, tokenizer) for piece in valid if FILL in piece.composer.split(AND)]
+        played = rhythm.fills(model, valid, 1 if smoke else FILLED)
+        compared["toms_in_fills"] = {
+            "real": round(rhythm.toms(asked), 4),
+            "generated": round(rhythm.toms(played), 4),
+        }
     return Report(
         {key: own[key.replace(" ", "_")] for key in ("perplexity", "accuracy", "exact bars")},
         [
@@ -122,7 +134,7 @@ def _drums(model: Bundle, valid: Sequence[Piece], train: Sequence[Piece], *, smo
             },
             {"model": "copying the bar before", "accuracy": round(same, 4)},
         ],
-        rhythm.compare({**music, "generated": excerpts}),
+        compared,
         partial(drum_grid, bars=bars),
     )
 

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 import pretty_midi
 from neuralmidi.errors import NeuralMIDIError
+from neuralmidi.fills import FILL
 from neuralmidi.grid import slot_of
 from neuralmidi.kit import PLACES
 from neuralmidi.notes import Metre
@@ -25,8 +26,6 @@ from training.pool import AND
 INFO: Final = "info.csv"
 SPLITS: Final[Mapping[str, Split]] = {"train": "train", "validation": "valid", "test": "test"}
 METRE: Final = "4-4"
-FILL: Final = "fill"
-"""What a drummer plays between two parts of a piece; files of a bar or two."""
 GRID: Final = 4
 """Slots in a beat; four beats are a bar."""
 BAR: Final = 4

@@ -29,6 +29,7 @@ BACKBONE: Final = ("kick", "snare")
 EXCERPTS: Final = 25
 BARS: Final = 20
 """Of each excerpt: 500 in all."""
+FOURTH: Final = 4
 STEP_MS: Final = 125.0
 """Nothing that is counted here depends on the tempo."""
 
@@ -62,13 +63,22 @@ def real(piece: Piece, tokenizer: DrumTokenizer) -> Rhythm:
     return Rhythm(_table(hits), np.array(velocity), np.array(late))
 
 
-def generate(bundle: Bundle, seed: int, style: Sequence[object] = ()) -> Rhythm:
-    """Let a model drum `BARS` bars, as a player hears them who chooses a style and turns nothing else."""
+def generate(bundle: Bundle, seed: int, style: Sequence[object] = (), every: int = 0) -> Rhythm:
+    """Let a model drum `BARS` bars, as a player hears them who chooses a style and turns nothing else.
+
+    Args:
+        bundle: the model.
+        seed: of its draws.
+        style: names and weights; nothing: no style in particular.
+        every: so many bars, the last one is a fill; 0: none.
+    """
     composer = Composer(bundle, seed)
     composer.set("smooth", 0)
     composer.set("intensity", 0.7)
     if style:
         composer.blend(*style, wish="style")
+    if every:
+        composer.fill("every", every)
     return heard([composer.step(STEP_MS) for _ in range(BARS * BAR)])
 
 
@@ -114,6 +124,11 @@ def mix(music: Sequence[Rhythm]) -> NDArray[np.float64]:
     return shares
 
 
+def toms(music: Sequence[Rhythm]) -> float:
+    """Return which share of the hits is on toms: fills have most of them."""
+    return float(sum(share for each, share in zip(KIT, mix(music), strict=True) if each.name.endswith("tom")))
+
+
 def figures(music: Sequence[Rhythm]) -> dict[str, float]:
     """Return what some drumming is like, ready for JSON."""
     velocity, late = (
@@ -122,6 +137,7 @@ def figures(music: Sequence[Rhythm]) -> dict[str, float]:
     told = {
         "hits_per_bar": density(music),
         "syncopation_per_bar": syncopation(music),
+        "toms": toms(music),
         "empty_steps": 1 - _whole(music).any(1).mean(),
         "velocity_mean": velocity.mean(),
         "velocity_deviation": velocity.std(),
@@ -151,14 +167,29 @@ def compare(music: Mapping[str, Sequence[Rhythm]]) -> dict[str, dict[str, float]
     return table
 
 
-def excerpts(bundle: Bundle, like: Sequence[Piece], count: int = EXCERPTS) -> list[Rhythm]:
-    """Let a model drum as long in each style, about, as some pieces are in it; fills are left to it."""
+def fills(bundle: Bundle, like: Sequence[Piece], count: int = EXCERPTS) -> list[Rhythm]:
+    """Let a model drum like `excerpts`, but every fourth bar is to be a fill; returns these bars."""
+    found = excerpts(bundle, like, count, FOURTH)
+    bars = [each.hit.reshape(-1, BAR, len(KIT))[FOURTH - 1 :: FOURTH] for each in found]
+    nothing = np.zeros(0)
+    return [Rhythm(each.reshape(-1, len(KIT)), nothing, nothing) for each in bars]
+
+
+def excerpts(bundle: Bundle, like: Sequence[Piece], count: int = EXCERPTS, every: int = 0) -> list[Rhythm]:
+    """Let a model drum as long in each style, about, as some pieces are in it.
+
+    Args:
+        bundle: the model.
+        like: the pieces.
+        count: of excerpts.
+        every: see `generate`.
+    """
     beats = [piece for piece in like if FILL not in piece.composer.split(AND)] or [*like]
     ends = np.cumsum([piece.end for piece in beats])
     places = np.searchsorted(ends, (np.arange(count) + 0.5) / count * ends[-1])
     styles = [beats[place].composer for place in places]
     known = [[style] if condition(style, bundle.condition_names).any() else [] for style in styles]
-    return [generate(bundle, seed, known[seed]) for seed in progress("drumming", range(count))]
+    return [generate(bundle, seed, known[seed], every) for seed in progress("drumming", range(count))]
 
 
 def _whole(music: Sequence[Rhythm]) -> NDArray[np.bool_]:

@@ -22,6 +22,7 @@ from neuralmidi.blend import Blend
 from neuralmidi.bundle import Bundle
 from neuralmidi.controls import CONTROLS, SEED, Control
 from neuralmidi.errors import NeuralMIDIError
+from neuralmidi.fills import FILL
 from neuralmidi.hands import Hands
 from neuralmidi.kit import PLACES
 from neuralmidi.options import Options, number
@@ -33,7 +34,6 @@ from numpy.typing import NDArray
 
 from training.bars import MOST_BARS, STEPS, STEPS_PER_BEAT, Bar, Hit, text, write_whole
 from training.flags import add_numbers, checked
-from training.groove import FILL
 from training.progress import progress
 
 NUM_BARS: Final = Control("num_bars", 1, MOST_BARS, 32, "how many bars", whole=True)

@@ -141,7 +141,7 @@ class ComposerState:
         """What the model plays under in this slot: the blend, and whether it is a fill."""
         condition = self.blend.condition
         if condition is not None and FILL in self.blend.shares and self.fills.has(self.bar):
-            condition[[*self.blend.shares].index(FILL)] = 1.0
+            return self.fills.condition(condition, [*self.blend.shares].index(FILL))
         return condition
 
 
