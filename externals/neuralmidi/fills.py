@@ -13,7 +13,7 @@ FILL = "fill"
 """The name of fills among a model's styles."""
 WEIGHT, STYLE = 2.0, 0.5
 """How much the model is told of fills in one, and of the style. It was taught with 1 and 1, on fills by
-themselves: so told it lets the groove before go on, with 10 % of the hits on toms, where drummers have 29 %."""
+themselves: so told it lets the groove go on, with 10 % of the hits on toms where drummers have 29 %."""
 _REMEDY = "send fill (the next bar), fill now, fill every 4, or fill off"
 
 
