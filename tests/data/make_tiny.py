@@ -11,6 +11,7 @@ out. There is one of each kind that a model may be of:
 - ``tiny_blend``: chords again, and a condition: how much it walks the ring ``low``, how much ``high``.
 - ``composers/all``: the same with four rings, named as the patches want to blend them.
 - ``tiny_poly``: events, twelve steps to a beat. It knows which notes are down, and forbids what cannot be.
+- ``tiny_drums``: a bar of drums in each of three styles, and of a fill, over and over.
 
 Needs the training extra.
 """
@@ -23,8 +24,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from neuralmidi import bundle
+from neuralmidi.kit import KIT
 from neuralmidi.step_model import CONDITION, LOGITS, SIGNATURE, TOKEN
-from neuralmidi.tokenizer import REST, SPECIALS
+from neuralmidi.tokenizer import REST, SPECIALS, DrumTokenizer, drum_vocabulary
 
 RINGS = {
     "tiny": ("48,60,64,67", "48,60,64,69", "60,65,69", "53,60,65", "55,59,62,67", "67", "62,65,67,71", REST),
@@ -62,6 +64,20 @@ POLY_RING = (
 )
 POLY_NEXT = 6.0
 FORBIDDEN = -1e4
+
+BARS = {
+    # each slot: what is hit, and in the same order how hard and how late each of it is
+    "rock": "kick+hat,16,1,10,0 - hat,6,-2 - snare+hat,14,2,9,0 - hat,6,1 kick,12,-3 "
+    "kick+hat,15,0,10,1 - hat,6,-1 snare,3,4 snare+hat,14,2,9,0 - openhat,8,3 -",
+    "funk": "kick+hat,16,0,9,0 hat,5,1 hat,7,0 kick+hat,13,-2,5,2 snare+hat,15,1,9,0 hat,5,1 hat,7,0 "
+    "snare,4,2 hat,8,0 snare,4,3 kick+hat,14,-1,7,0 hat,5,1 snare+hat,15,1,9,0 hat,5,1 openhat,9,0 hat,5,-4",
+    "latin": "kick+ride,14,0,10,1 - ride,7,2 kick,11,-1 ride,9,0 - kick+ride,13,0,8,0 - "
+    "ride,10,0 - kick+ride,12,1,8,0 - ride,9,-2 - kick+ride,13,0,8,2 snare,6,0",
+    "fill": "kick+snare,16,0,14,0 - snare,10,1 - hightom,14,0 hightom,12,2 - hightom,10,-1 "
+    "midtom,15,0 - midtom,12,3 midtom,9,0 lowtom,15,-2 lowtom,13,0 lowtom,14,1 kick+crash,16,0,16,0",
+}
+CERTAIN = 1e4
+"""Nothing else is ever drawn, however often the bar repeats."""
 
 Made = tuple[bytes, dict[str, object]]
 Step = Callable[..., dict[str, tf.Tensor]]
@@ -175,6 +191,55 @@ def tiny_poly() -> Made:
     return _convert(tf.Module(), step, states), description
 
 
+def tiny_drums() -> Made:
+    """Return the drummer, who plays the bar of the style with the largest share; ``rock`` if there is none.
+
+    Its states are the slot of the bar, and how many words are still to be said in this slot: it plays on in
+    its place, whatever it hears.
+    """
+    bars = {name: [slot.split(",") for slot in bar.split()] for name, bar in BARS.items()}
+    masks = dict.fromkeys(slot[0] for bar in bars.values() for slot in bar)
+    vocabulary = drum_vocabulary(_mask(word) for word in masks)
+    meaning = DrumTokenizer(vocabulary)
+    more = tf.constant([2 * (meaning.mask(token) or 0).bit_count() for token in range(len(vocabulary))])
+    words = np.zeros((len(bars), 16, 5), np.int32)
+    for bar, slots in zip(words, bars.values(), strict=True):
+        for slot, told in zip(bar, slots, strict=True):
+            said = [told[0], *(f"{('late', 'velocity')[i % 2]} {told[i]}" for i in range(1, len(told)))]
+            slot[: len(said)] = [vocabulary.index(word) for word in said]
+    wishes = tf.constant([1.0 if name == "fill" else 0.5 for name in bars])
+    usual = tf.constant([0.1 if name == "rock" else 0.0 for name in bars])
+
+    def step(token: tf.Tensor, condition: tf.Tensor, **states: tf.Tensor) -> dict[str, tf.Tensor]:
+        how = tf.cast((token >= meaning.velocity + 1), tf.int32)[:, None]
+        left = tf.cast(states["state_left"], tf.int32)
+        left = how * tf.maximum(left - 1, 0) + (1 - how) * tf.gather(more, token)[:, None]
+        begins = tf.cast(token == 0, tf.int32)[:, None]
+        slot = tf.cast(states["state_slot"], tf.int32) + tf.cast(left == 0, tf.int32)
+        slot = (1 - begins) * tf.math.floormod(slot, 16)
+        all_told = tf.cast(states["state_told"], tf.int32)
+        told = tf.cast(left > 0, tf.int32) * (how * all_told + 1)
+        bar = tf.argmax(condition[0] * wishes + usual, output_type=tf.int32)
+        word = tf.gather_nd(tf.constant(words), [[bar, slot[0, 0], tf.minimum(told[0, 0], 4)]])
+        return {
+            LOGITS: CERTAIN * tf.one_hot(word, len(vocabulary)),
+            "state_slot": tf.cast(slot, tf.float32),
+            "state_left": tf.cast(left, tf.float32),
+            "state_told": tf.cast(told, tf.float32),
+        }
+
+    states = [_state("state_slot", 1), _state("state_left", 1), _state("state_told", 1)]
+    description = _describe("tiny_drums", vocabulary, states, condition={"names": list(bars)})
+    description["tokenizer"] = {"kind": "drums", "vocabulary": vocabulary, "beginning": ["<start>"]}
+    return _convert(
+        tf.Module(), step, states, {CONDITION: tf.TensorSpec([1, len(bars)], tf.float32)}
+    ), description
+
+
+def _mask(word: str) -> int:
+    return sum(1 << place for place, each in enumerate(KIT) if each.name in word.split("+"))
+
+
 def _next(place: tf.Tensor, fits: tf.Tensor) -> tf.Tensor:
     """The nearest place ahead in the ring, ``[1, 1]``, among those that fit; where it is if none does."""
     size = fits.shape[1]
@@ -274,7 +339,7 @@ if __name__ == "__main__":
     here = Path(__file__).parent
     for each in RINGS:
         bundle.write(here / each, *tiny(each))
-    for make in (tiny_cache, tiny_blend, tiny_poly):
+    for make in (tiny_cache, tiny_blend, tiny_poly, tiny_drums):
         bundle.write(here / make.__name__, *make())
     bundle.write(here / "composers" / "all", *tiny_blend("all", FOUR))
     (here / "broken").mkdir(exist_ok=True)
