@@ -31,9 +31,10 @@ WITH_PLUGINS = ("-path", str(HELPERS / "plugin"))
 def models(tmp_path: Path) -> tuple[str, ...]:
     """Flags with which Pd finds the names that the patches use, and a small quick model behind each.
 
-    ``bach`` has 4 steps a beat, ``joplin`` 12, and ``all`` knows several to blend.
+    ``bach`` has 4 steps a beat, ``joplin`` 12, ``all`` knows several, ``drums`` plays drums.
     """
-    for name, model in (("bach", "tiny"), ("joplin", "tiny_poly"), ("all", "composers/all")):
+    known = {"bach": "tiny", "joplin": "tiny_poly", "all": "composers/all", "drums": "tiny_drums"}
+    for name, model in known.items():
         shutil.copytree(DATA / model, tmp_path / "models" / name)
     return ("-path", str(tmp_path / "models"))
 
@@ -151,11 +152,19 @@ def test_a_stolen_voice_does_not_click(tmp_path: Path) -> None:
     assert stolen.max() < 2 * swinging.max()
 
 
-def test_drums_are_left_out_and_panic_ends_every_note(tmp_path: Path) -> None:
+def test_the_piano_leaves_drums_out_and_panic_ends_every_note(tmp_path: Path) -> None:
     sound, _ = render(tmp_path, "synth~", [(0, "40 127 10")], 0.5)
     assert peak(sound) == 0
     sound, _ = render(tmp_path, "synth~", [(0, "40 127 1"), (0, "47 127 2"), (500, "panic")], 4)
     assert peak(sound, 3.5) < SILENCE
+
+
+def test_drums_sound_beside_the_piano_until_a_plugin_plays(tmp_path: Path) -> None:
+    sound, _ = render(
+        tmp_path, "vst_voice~", [(0, "38 100 10"), (1000, "open it"), (1500, "38 100 10")], 2, *WITH_PLUGINS
+    )
+    assert peak(sound, 0, 0.5) > 0.05
+    assert np.allclose(sound[round(1.4 * RATE) :], 0.1, atol=1e-3)  # the stand-in's
 
 
 # --- plugins
@@ -224,7 +233,7 @@ def test_the_instrument_plays_from_outside_and_quits_by_itself(
     assert not done.errors
 
 
-@pytest.mark.parametrize(("name", "steps_per_beat"), [("bach", 4), ("joplin", 12)])
+@pytest.mark.parametrize(("name", "steps_per_beat"), [("bach", 4), ("joplin", 12), ("drums", 4)])
 def test_headless_prints_where_notes_begin_and_quits_at_the_end_of_a_bar(
     name: str, steps_per_beat: int, tmp_path: Path, models: tuple[str, ...]
 ) -> None:
@@ -240,7 +249,7 @@ def test_headless_prints_where_notes_begin_and_quits_at_the_end_of_a_bar(
     assert max(step for _, _, step in places) in range(steps_per_beat // 2 + 1, steps_per_beat + 1)
 
 
-@pytest.mark.parametrize("name", ["bach", "joplin"])
+@pytest.mark.parametrize("name", ["bach", "joplin", "drums"])
 def test_a_render_is_complete_and_repeatable(name: str, tmp_path: Path, models: tuple[str, ...]) -> None:
     results = []
     for take in ("a", "b"):
