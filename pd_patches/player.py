@@ -31,9 +31,10 @@ PATCHES = Path(__file__).resolve().parent
 sys.path.insert(0, str(PATCHES.parent / "externals"))
 
 from environment import prepare, tell  # noqa: E402
-from neuralmidi.controls import BARS, CONTROLS, SEED, TEMPO  # noqa: E402
+from neuralmidi.controls import BARS, CONTROLS, EVERY, SEED, TEMPO  # noqa: E402
 from neuralmidi.doctor import display, sound_card  # noqa: E402
 from neuralmidi.errors import NeuralMIDIError  # noqa: E402
+from neuralmidi.kit import KIT  # noqa: E402
 from neuralmidi.notes import note_name  # noqa: E402
 from neuralmidi.options import Options, number  # noqa: E402
 
@@ -53,7 +54,10 @@ TROUBLE = re.compile(r"error:|\w+: error |application-specific initialization fa
 GOODBYE = 5.0
 """Seconds for the notes to end and to ring."""
 
-SETTINGS = (TEMPO, CONTROLS["temperature"], CONTROLS["density"], CONTROLS["intensity"])
+SETTINGS = (
+    TEMPO,
+    *(CONTROLS[name] for name in ("temperature", "density", "intensity", "humanize", "swing")),
+)
 OPTIONS = (BARS, replace(SEED, high=2**24 - 1), *SETTINGS)
 """Numbers on the command line. Pd's own numbers tell no more seeds apart."""
 
@@ -68,6 +72,7 @@ examples:
   play --composer joplin --tempo 90
   play --record out.wav --midi out.mid --bars 16 --seed 7
   play --composer all --blend "bach 0.7 chopin 0.3"
+  play --composer drums --style "funk 0.7 latin 0.3" --fill 4
   play --composer chopin --primer my_song.mid
 
 Played live, it goes on until Ctrl-C unless --bars is given, and starts from another seed every time unless
@@ -90,6 +95,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--blend", metavar="WORDS", help="between the composers of a model: NAME WEIGHT NAME WEIGHT ..."
     )
+    parser.add_argument("--style", metavar="WORDS", help="of drums: NAME, or NAME WEIGHT NAME WEIGHT ...")
+    parser.add_argument("--fill", metavar="N", help="of drums: a fill every N bars")
     parser.add_argument(
         "--primer", metavar="FILE.mid", type=Path, help="go on from the last bars of this MIDI file"
     )
@@ -99,6 +106,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     for option in OPTIONS:
         if (text := getattr(options, option.name)) is not None:
             setattr(options, option.name, option.check(number(text)))
+    if options.fill is not None:
+        options.fill = EVERY.check(number(options.fill))
     if options.seed is None:
         options.seed = SEED.default if options.record or options.midi else random.randrange(1, 10_000)
     options.composer = find_composer(options.composer)
@@ -244,7 +253,11 @@ def opening(options: argparse.Namespace) -> list[str]:
     """What the patch is told before it begins: settings hold from the first step on, without a glide."""
     given = [control for control in SETTINGS if getattr(options, control.name) is not None]
     smooth = CONTROLS["smooth"]
-    words = [] if options.blend is None else [" ".join(["blend", *map(escaped, options.blend.split())])]
+    chosen = {wish: getattr(options, wish) for wish in ("blend", "style")}
+    words = [
+        " ".join([wish, *map(escaped, said.split())]) for wish, said in chosen.items() if said is not None
+    ]
+    fill = [] if options.fill is None else [f"fill every {options.fill:.0f}"]
     primer = [f"primer {escaped(options.primer)}"] if options.primer else []
     return [
         f"composer {escaped(options.composer)}",
@@ -252,6 +265,7 @@ def opening(options: argparse.Namespace) -> list[str]:
         f"{smooth.name} 0",
         *(f"{control.name} {getattr(options, control.name):g}" for control in given),
         *words,
+        *fill,
         *primer,
         f"{smooth.name} {smooth.default:g}",
     ]
@@ -351,7 +365,7 @@ def play(options: argparse.Namespace, window: bool) -> None:
     tell(f"{options.composer}, seed {options.seed:.0f}. Ctrl-C ends it.")
     with pd([*words, *flags]) as process:
         try:
-            _show(process.stderr or ())
+            _show(process.stderr or (), _names(options.composer))
         except (KeyboardInterrupt, BrokenPipeError):  # `play | head` has seen enough, too
             # Python writes what is left in stdout once more when it ends, and would complain then.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -363,24 +377,29 @@ def play(options: argparse.Namespace, window: bool) -> None:
             raise NeuralMIDIError("Pd", f"it ended with status {process.returncode}", DOCTOR)
 
 
-def _show(lines: Iterable[str]) -> None:
-    """Print the notes of each step, and everything that is not as it should be."""
+def _names(composer: str) -> Sequence[str]:
+    """What a player calls each of the MIDI pitches."""
+    if _description(MODELS / composer).get("tokenizer", {}).get("kind") == "drums":
+        kit = {each.pitch: each.name for each in KIT}
+        return [kit.get(pitch, str(pitch)) for pitch in range(128)]
+    return [f"{note_name(pitch):<3}" for pitch in range(128)]
+
+
+def _show(lines: Iterable[str], names: Sequence[str]) -> None:
+    """Print the notes of each step by their names, and everything that is not as it should be."""
     before = ""
     begun = False
     for line in map(str.strip, lines):
         if line.startswith("step: "):
             begun = True
-            print(_listed(*map(int, line.split()[1:])), flush=True)
+            bar, beat, step, *pitches = map(int, line.split()[1:])
+            notes = " ".join(names[pitch] for pitch in pitches)
+            print(f"{f'{bar}.{beat}.{step}':>8}  {notes}".rstrip(), flush=True)
         elif why := complaint([before, line]):
             if not begun:
                 raise _failed("playing", why)
             tell(line)
         before = line
-
-
-def _listed(bar: int, beat: int, step: int, *pitches: int) -> str:
-    place = f"{bar}.{beat}.{step}"
-    return f"{place:>8}  {' '.join(f'{note_name(pitch):<3}' for pitch in pitches)}".rstrip()
 
 
 def _free_port() -> int:

@@ -101,6 +101,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tmp_path: Path)
         ("tiny", []),
         ("tiny_poly", ["--primer", "waltz.mid"]),
         ("composers/all", ["--blend", "mozart 3 joplin", "--primer", "round_in_two_voices.mid"]),
+        ("tiny_drums", ["--style", "latin 2 rock", "--fill", "2", "--humanize", "0.5", "--swing", "60"]),
     ],
 )
 def test_pd_plays_the_notes_that_the_composer_composes_without_pd(
@@ -129,6 +130,13 @@ def test_without_display_and_sound_card_the_notes_are_printed(model: str, steps:
     lines = run.stdout.splitlines()
     assert lines
     assert all(re.fullmatch(rf" +1\.[1-4]\.{steps}( +[A-G]#?\d)+", line) for line in lines), run.stdout
+
+
+def test_drums_are_printed_by_their_names() -> None:
+    drums = ("--composer", DATA / "tiny_drums", "--bars", "2", "--tempo", "480", "--fill", "2")
+    lines = play(*drums).stdout.splitlines()
+    assert lines[:3] == ["   1.1.1  kick hat", "   1.1.3  hat", "   1.2.1  snare hat"]
+    assert lines[-1] == "   2.4.4  kick crash"
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -162,6 +170,7 @@ def test_a_pd_that_dies_is_reported() -> None:
         ([*COMPOSER, "--bars", "0"], "bars: 0 is outside 1 to"),
         ([*COMPOSER, "--bars", "two"], "bars: two is not a number"),
         ([*COMPOSER, "--tempo", "nan"], "tempo: nan is outside"),
+        ([*COMPOSER, "--fill", "1.5"], "fill every: 1.5 is not a whole number"),
         ([*COMPOSER, "--primer", "song.mid"], "song.mid: there is no such file"),
         ([*COMPOSER, "--record", "/nowhere/a.wav"], "/nowhere/a.wav: it cannot be written"),
         ([*COMPOSER, "--midi", "/dev/null"], "/dev/null: it is not a file"),
@@ -187,6 +196,8 @@ def test_a_mistake_is_one_line_and_status_2(arguments: Sequence[str], says: str,
             "nobody is not a composer that this model knows / choose among bach",
         ),
         (["--blend", "mozart much"], "much is not a composer that this model knows / choose among bach"),
+        (["--style", "polka"], "polka is not a style that this model knows / choose among bach"),
+        (["--fill", "4"], "this model knows no fills"),
         (["--primer", str(DATA / "tiny" / "model.json")], "it is no MIDI file"),
     ],
 )
