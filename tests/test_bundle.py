@@ -386,7 +386,8 @@ def test_a_model_is_found_by_path(tiny: Path) -> None:
 )
 def test_a_model_that_is_not_there_is_answered_with_those_that_are(name: str) -> None:
     with pytest.raises(
-        NeuralMIDIError, match="not found; there are: tiny, tiny2, tiny_blend, tiny_cache, tiny_poly"
+        NeuralMIDIError,
+        match="not found; there are: tiny, tiny2, tiny_blend, tiny_cache, tiny_drums, tiny_poly",
     ):
         bundle.find(name, [DATA, Path("/nowhere")])
 
@@ -405,7 +406,7 @@ def test_a_damaged_model_is_offered_and_says_so_when_it_is_loaded(tiny: Path) ->
 
 
 def test_the_names_of_all_models(tiny: Path) -> None:
-    all_of_them = ["tiny", "tiny2", "tiny_blend", "tiny_cache", "tiny_poly"]
+    all_of_them = ["tiny", "tiny2", "tiny_blend", "tiny_cache", "tiny_drums", "tiny_poly"]
     assert bundle.available([tiny.parent, DATA, Path("/nowhere")]) == all_of_them
     assert bundle.available([]) == []
 

@@ -43,7 +43,7 @@ def _jobs(options: Any) -> list[Job]:
     """Return what is to be done: one model."""
     if options.base:
         raise NeuralMIDIError("--base", "nobody else's model plays drums", "leave it out")
-    usual = SINGLE_BARS if options.bars else {}
+    usual = SINGLE_BARS if options.bars and not options.smoke else {}
     asked = {name: value for name, value in command.given(options).items() if value is not None}
     settings = settings_from({**usual, **asked, "tokenizer": TOKENIZER}, smoke=options.smoke)
     if options.smoke:
