@@ -10,6 +10,7 @@ from pathlib import Path
 import mido
 import numpy as np
 import pytest
+from neuralmidi.kit import KIT
 from numpy.typing import NDArray
 from pd_runner import DATA, EXTERNALS, HELPERS, ROOT, Patch, Run, run_pd
 
@@ -224,10 +225,11 @@ def escaped(file: Path) -> str:
     return str(file).replace(" ", "\\ ")
 
 
+@pytest.mark.parametrize("name", ["joplin", "drums"])
 def test_the_instrument_plays_from_outside_and_quits_by_itself(
-    tmp_path: Path, models: tuple[str, ...]
+    name: str, tmp_path: Path, models: tuple[str, ...]
 ) -> None:
-    sends = neuralmidi("composer joplin", "tempo 240", "temperature 1.2", "seed 3", "bars 2", "play 1")
+    sends = neuralmidi(f"composer {name}", "tempo 240", "temperature 1.2", "seed 3", "bars 2", "play 1")
     done = run(PATCHES / "audio_engine.pd", tmp_path, *models, sends=sends)
     assert done.returncode == 0
     assert not done.errors
@@ -351,6 +353,20 @@ def test_between_composers_the_model_that_is_shipped_knows_who_stands_at_the_cor
     known = json.loads((ROOT / "tflite_models" / "all" / "model.json").read_text())["condition"]["names"]
     assert len(corners) == 4
     assert set(corners) <= set(known)
+
+
+def test_the_panel_has_styles_of_the_model_that_is_shipped_and_all_of_the_kit() -> None:
+    panel = (PATCHES / "drummer.pd").read_text()
+    (lines,) = re.findall(r"^#A set style \\; (.*) \\;;$", panel, re.MULTILINE)
+    known = json.loads((ROOT / "tflite_models" / "drums" / "model.json").read_text())["condition"]["names"]
+    styles = [line.removeprefix("style ") for line in lines.split(" \\; ")]
+    assert len(styles) > 5
+    assert set(styles) <= set(known)
+    for name in ("any", *styles):  # the labels of the buttons
+        assert f"empty empty {name} " in panel
+    for each in KIT:
+        assert f"\\$0-{each.name} \\$0-kit-set {each.name} " in panel
+        assert f"empty empty {each.pitch} " in panel
 
 
 # --- help
