@@ -222,6 +222,16 @@ def test_a_fill_is_the_next_bar() -> None:
     assert [bar[1] for bar in told] == [[0, 1, 0], [2, 0.5, 0], [0, 1, 0]]
 
 
+def test_a_change_acts_on_the_very_next_step_unless_a_hit_has_left_early() -> None:
+    model, drummer = listening()
+    play(drummer, 3)
+    drummer.blend("latin", wish="style")
+    model.told.clear()
+    play(drummer, 1)
+    assert all(told == [0, 0, 1] for told in model.told)
+    assert len({len(step.pitches) for step in play(drummer, 2)}) == 2  # kick, rest, kick, rest: none twice
+
+
 def test_fills_come_every_so_many_bars_until_they_are_off() -> None:
     model, drummer = listening()
     drummer.fill("every", 2)

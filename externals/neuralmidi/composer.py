@@ -57,12 +57,16 @@ class Ahead:
         repetition: what the model has said of late, it included.
         history: what was composed or heard of late, it included.
         hits: those that have not left yet.
+        under: what decided it, besides the music: if the player changes that, it is composed anew.
+        begun: some of its hits have left, so that it stays as it is.
     """
 
     reading: Reading
     repetition: Repetition
     history: History
     hits: tuple[Hit, ...]
+    under: tuple[object, ...]
+    begun: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -482,7 +486,9 @@ def _drum(state: ComposerState) -> tuple[ComposerState, tuple[int, ...], tuple[N
     Returns:
         The state, the pitches that are hit in the slot, and the events.
     """
-    now = state.ahead or _ahead(state)
+    now = state.ahead
+    if now is None or (now.under != _under(state) and not now.begun):
+        now = _ahead(state)
     state = replace(state, reading=now.reading, repetition=now.repetition, history=now.history)
     after = _later(state)
     then = _ahead(after)
@@ -492,16 +498,24 @@ def _drum(state: ComposerState) -> tuple[ComposerState, tuple[int, ...], tuple[N
     channel = int(state.controls["channel"].value)
     events = ended(state.sounding, channel) + struck(leaving, channel)
     rest = tuple(hit for hit in then.hits if hit not in early)
-    state = replace(state, ahead=replace(then, hits=rest), sounding={}, voiced={}, gated=frozenset())
+    ahead = replace(then, hits=rest, begun=bool(early))
+    state = replace(state, ahead=ahead, sounding={}, voiced={}, gated=frozenset())
     pitches = sorted(pitch for pitch in state.history.held if _passes(state, pitch))
     return state, tuple(pitches), events
 
 
 def _ahead(state: ComposerState) -> Ahead:
     """Compose the slot that comes."""
-    state, _ = _compose(state)
-    hands = state.reading.hands
-    return Ahead(state.reading, state.repetition, state.history, hits(hands.sounding, hands.late))
+    after, _ = _compose(state)
+    hands = after.reading.hands
+    found = hits(hands.sounding, hands.late)
+    return Ahead(after.reading, after.repetition, after.history, found, _under(state))
+
+
+def _under(state: ComposerState) -> tuple[object, ...]:
+    """What a player can change of what the model will say."""
+    turned = (state.controls[name].value for name in ("temperature", "top_k", "top_p", "repeats"))
+    return (*turned, state.seed, state.blend, state.fills)
 
 
 def _leaving(state: ComposerState, hit: Hit, slot: int) -> tuple[float, int, int]:
