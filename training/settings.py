@@ -12,7 +12,7 @@ class Settings:
     """The settings of a run; every one is a flag of the command line and stands in ``hparams.json``.
 
     Attributes:
-        tokenizer: ``poly``, note after note, or ``chords``, one sounding set per step.
+        tokenizer: ``poly``, note after note, or ``chords``, one sounding set per step; ``drums``, hits.
         steps_per_beat: slots of the grid in a quarter note; 12 carry 16ths and triplets.
         longest_wait: slots that one ``wait`` token of ``poly`` can say; longer rests take several.
         vocabulary: words of ``chords``, the specials included; 8192 cover 91 % of Bach's training steps.
@@ -161,7 +161,7 @@ CHORALES: Final[Mapping[str, Any]] = {
 and nobody asks such a model how to go on after the end."""
 
 CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
-    "tokenizer": ("poly", "chords", "drums"),
+    "tokenizer": ("poly", "chords"),  # drums has a command of its own
     "architecture": ("lstm", "gru", "attention"),
 }
 """What the settings that are words may be."""
