@@ -73,11 +73,16 @@ def test_each_leaves_at_a_time_of_its_own_by_the_objects_own_clock(run_copy: Run
     assert same(heard(run), [(ms, f"word {10 * n + i}") for ms, n, i in expected])
 
 
-def test_bangs_tell_by_their_distance_how_long_a_step_is(run_copy: RunPd) -> None:
-    times = (10, 90, 290, 320, 12_320, 12_400)
-    lengths = (STEP, 80, 200, 30, STEP, 80)  # the first one tells nothing, nor does a long pause
+@pytest.mark.parametrize(("pause", "silence"), [(12_000, False), (3_000, True)])
+def test_bangs_tell_by_their_distance_how_long_a_step_is(
+    run_copy: RunPd, pause: float, silence: bool
+) -> None:
+    times = (10, 90, 290, 320, 320 + pause, 400 + pause)
+    lengths = (STEP, 80, 200, 30, 30, 80)  # the first one tells nothing, nor does a pause
     patch, box = a_late(*(("now", n, 0, "then", n, 0.375) for n in range(6)))
     bangs(patch, box, *times)
+    if silence:
+        patch.at(400, "panic", box)
     patch.quit_at(13_000)
     expected: Heard = [(ms - 10, f"now {n}") for n, ms in enumerate(times)]
     expected += [(ms - 10 + 0.375 * lengths[n], f"then {n}") for n, ms in enumerate(times)]

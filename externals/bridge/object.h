@@ -16,6 +16,8 @@
 
 typedef struct object object;
 
+#define LONG_AGO -1e9      /* ms */
+
 typedef struct proxy {      /* an inlet right of the first */
     t_pd pd;
     object *owner;
@@ -46,7 +48,7 @@ struct object {
     double chosen;          /* the player's `steps`, which count instead; 0: the step's own do */
     double choices;         /* how often the player has chosen */
     double last_step;       /* logical time in ms; the next one is due step_ms later */
-    double interval;        /* of the last two bangs in ms; 0: too long to be a step's length */
+    double interval;        /* of the last two bangs in ms that no pause parts; 0: there are none */
     unsigned missed;        /* steps in a row that were not ready */
     bool failed;            /* a step has failed, and the reason has been said */
     double last_complaint;

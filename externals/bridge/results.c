@@ -48,8 +48,11 @@ void silence(object *x)
     uint32_t number = x->number;
 
     end_notes(x);
-    if (object_numbered(number))
-        send_plain(x, REQUEST_SILENCED);
+    if (!object_numbered(number))
+        return;
+    if (!x->playing)
+        x->last_step = LONG_AGO;    /* the bang after a pause does not tell how long a step is */
+    send_plain(x, REQUEST_SILENCED);
 }
 
 /* False for a list that is a note and need not be sent. */

@@ -124,10 +124,10 @@ static void object_bang(object *x)
 {
     double since = logical_ms() - x->last_step;
 
-    if (since > 0)
-        x->interval = since < LONGEST ? since : 0;
-    if (since > 0 && since < LONGEST)
+    if (since > 0 && since < LONGEST) {
+        x->interval = since;
         publish_beat_ms(x, since * per_beat(x));
+    }
     release_step(x);
 }
 
@@ -246,7 +246,7 @@ void transport_init(object *x)
     x->tempo = 120;
     x->per_beat = 4;        /* until a step says more */
     x->chosen = x->choices = 0;
-    x->last_step = x->last_complaint = -1e9;
+    x->last_step = x->last_complaint = LONG_AGO;
     x->clock = clock_new(x, (t_method)object_tick);
     x->later_clock = clock_new(x, (t_method)send_due);
     publish_beat_ms(x, beat_ms(x));
