@@ -119,6 +119,11 @@ class Bar(Source):
 
     piece: Piece = field(kw_only=True, repr=False, compare=False)
 
+    @property
+    def file(self) -> str:
+        """How model.json names the file that it is in."""
+        return self.name.rpartition(":")[0]
+
     def read(self, cache: Path | None, report: Report) -> Piece:
         """Return its music."""
         return self.piece
