@@ -312,8 +312,8 @@ def test_in_real_time_it_is_the_same(run_copy: RunPd, end: str) -> None:
     for n in range(40):
         patch.at(0, f"step {60 + n} 90 0.25 {60 + n} 0 1.5", box)
     patch.at(100, "play 1", box)
-    patch.at(900, *("now leave", killer) if end == "leave" else (end, box))
-    patch.quit_at(2000)
+    patch.at(1700, *("now leave", killer) if end == "leave" else (end, box))
+    patch.quit_at(2600)
     run = run_copy(patch, batch=False)
     found = run.notes()
     starts = [sample for sample, _, velocity, _ in found if velocity]
@@ -324,4 +324,4 @@ def test_in_real_time_it_is_the_same(run_copy: RunPd, end: str) -> None:
     if end == "leave":
         assert "note: " not in run.output.split("late: Python has stopped")[1]
     else:
-        assert max(sample for sample, *_ in found) == 900 * 44.1
+        assert max(sample for sample, *_ in found) == 1700 * 44.1

@@ -105,7 +105,7 @@ def _seconds(way: Way, settings: Settings, music: Music, run: Path) -> float:
     epochs = 1 + MEASURED
     passes = way.updates * settings.batch * way.seq_len / float(corpus.sizes.sum())
     limited = replace(settings, seq_len=way.seq_len, passes=passes, epochs=epochs, patience=epochs)
-    concert = way.concert(corpus, music.representation, 0, limited)
+    concert = way.concert(corpus, music.representation, music.conditions, limited)
     valid = way.valid(windows(corpus, music.representation, music.conditions))
     fit(way.build, concert, valid, run, report=lambda line: None)
     seconds = [float(row["seconds"]) for row in read_history(run)][1:]
