@@ -45,6 +45,7 @@ def test_a_python_class_is_a_pd_class(run_copy: RunPd) -> None:
     ]
 
 
+@pytest.mark.clock
 def test_an_exception_in_a_step_ends_the_notes_and_says_why(run_copy: RunPd) -> None:
     patch, box = a_faulty()
     patch.at(1050, "accident stumble", box)
@@ -64,6 +65,7 @@ def test_an_exception_in_a_step_ends_the_notes_and_says_why(run_copy: RunPd) -> 
     assert len(run.logged("tick")) == 26
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize(
     ("accident", "reason"),
     [("leave", "SystemExit"), ("kill", "the Python thread has ended")],
@@ -87,6 +89,7 @@ def test_a_dead_python_thread_leaves_no_note_behind(
     assert run.returncode == 0
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize("accident", ["spin", "sleep"])
 def test_a_stuck_python_thread_costs_two_steps_and_no_note(run_copy: RunPd, accident: str) -> None:
     patch, box = a_faulty()
@@ -102,6 +105,7 @@ def test_a_stuck_python_thread_costs_two_steps_and_no_note(run_copy: RunPd, acci
     assert run.returncode == 0
 
 
+@pytest.mark.clock
 def test_a_slow_step_is_an_underrun_and_time_goes_on(run_copy: RunPd) -> None:
     patch, box = a_faulty()
     patch.at(550, "accident doze", box)
@@ -114,6 +118,7 @@ def test_a_slow_step_is_an_underrun_and_time_goes_on(run_copy: RunPd) -> None:
     assert sounding_after(run.notes()) == set()
 
 
+@pytest.mark.clock
 def test_sync_gives_up_on_a_stuck_python_and_plays_again_when_it_is_back(run_copy: RunPd) -> None:
     patch, box = a_faulty()
     patch.at(100, "sync 1", box)
@@ -127,6 +132,7 @@ def test_sync_gives_up_on_a_stuck_python_and_plays_again_when_it_is_back(run_cop
     assert run.returncode == 0
 
 
+@pytest.mark.clock
 def test_a_wish_for_sync_starts_what_waits_for_its_first_step(tmp_path: Path) -> None:
     patch = Patch()
     box = patch.obj("composer tiny")
@@ -138,6 +144,7 @@ def test_a_wish_for_sync_starts_what_waits_for_its_first_step(tmp_path: Path) ->
     assert run.notes()
 
 
+@pytest.mark.clock
 def test_play_tries_again_what_has_failed(run_copy: RunPd) -> None:
     patch = Patch()
     box = patch.obj("faulty")
@@ -156,6 +163,7 @@ def test_play_tries_again_what_has_failed(run_copy: RunPd) -> None:
     assert sounding_after(run.notes()) == set()
 
 
+@pytest.mark.clock
 def test_one_object_that_goes_wrong_leaves_the_others_alone(copied_externals: Path, run_copy: RunPd) -> None:
     (copied_externals / "neuralmidi" / "objects" / "unborn.py").write_text(UNBORN)
     patch = Patch()
@@ -201,6 +209,7 @@ def test_a_feedback_cord_is_pds_stack_overflow_and_no_crash(run_copy: RunPd, nam
     assert "stack overflow" in run.output
 
 
+@pytest.mark.clock
 def test_a_burst_is_taken_in_whole_without_any_stepped_object(run_copy: RunPd) -> None:
     patch = Patch()
     twin = patch.obj("twin")
@@ -217,6 +226,7 @@ def test_a_burst_is_taken_in_whole_without_any_stepped_object(run_copy: RunPd) -
     assert run.errors == []
 
 
+@pytest.mark.clock
 def test_ten_thousand_messages_at_one_moment_are_counted(run_copy: RunPd) -> None:
     patch, box = a_faulty()
     twin = patch.obj("twin")
@@ -288,6 +298,7 @@ def test_two_hundred_composers_come_and_go(run_copy: RunPd) -> None:
     assert late - early < 2048, "memory in KiB, 150 composers later"
 
 
+@pytest.mark.clock
 def test_a_composer_may_go_while_its_model_loads(tmp_path: Path) -> None:
     run = run_pd(sub_patch(40, life=2, pause=50), tmp_path, batch=False)
     assert run.errors == []
@@ -382,6 +393,7 @@ def test_the_wrong_python_is_said(
     assert "run pd_patches/play, or set NEURALMIDI_PYTHON" in reason
 
 
+@pytest.mark.clock
 def test_with_real_time_priority_python_does_not_inherit_it(run_copy: RunPd) -> None:
     patch = Patch()
     twin = patch.obj("twin")

@@ -67,6 +67,7 @@ def test_it_plays_in_pd_what_it_composes_without_pd(tmp_path: Path, name: str) -
     assert step_numbers(run) == list(range(96))
 
 
+@pytest.mark.clock
 def test_in_real_time_it_plays_the_same(tmp_path: Path) -> None:
     patch, box = a_composer()
     patch.at(0, "seed 7, play 1", box)
@@ -135,6 +136,7 @@ def test_a_beat_is_kept_ready_on_any_grid_until_the_player_says_how_much(tmp_pat
     assert told == [4, 12, 32, 4, 5, 5]
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize(("name", "look_ahead"), [("tiny", 1), ("tiny", 4), ("tiny", 16), ("tiny_cache", 16)])
 def test_a_control_is_heard_at_the_very_next_step(tmp_path: Path, name: str, look_ahead: int) -> None:
     patch, box = a_composer(f"composer {name}")
@@ -273,6 +275,7 @@ def test_steps_hold_until_the_next_composer(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.clock
 def test_steps_sent_together_with_play_count_from_the_first_step(tmp_path: Path) -> None:
     patch, box = a_composer()
     patch.at(500, "steps 1, play 1", box)  # four steps are ready by then

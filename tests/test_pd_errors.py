@@ -267,6 +267,7 @@ def test_a_blend_that_the_first_model_cannot_do_is_said_and_it_plays(tmp_path: P
     assert run.notes()
 
 
+@pytest.mark.clock
 def test_an_object_without_a_model_waits_for_one(tmp_path: Path) -> None:
     patch = Patch()
     box = patch.obj("composer nobody")

@@ -19,6 +19,7 @@ def test_a_failure_is_said_once_even_if_the_notes_that_it_ends_bang_again(
     assert len([error for error in run.errors if "the step failed" in error]) == 1
 
 
+@pytest.mark.clock
 def test_a_bang_that_waits_takes_its_step_however_much_lies_before_it(run_copy: RunPd) -> None:
     patch = Patch()
     box, other = patch.obj("faulty"), patch.obj("twin")

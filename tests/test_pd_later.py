@@ -304,6 +304,7 @@ def test_no_note_sticks_whatever_the_bangs_and_the_tempo_do(run_copy: RunPd) -> 
     )
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize("end", ["play 0", "leave"])
 def test_in_real_time_it_is_the_same(run_copy: RunPd, end: str) -> None:
     patch = Patch()
