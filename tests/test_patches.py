@@ -153,6 +153,11 @@ def test_a_stolen_voice_does_not_click(tmp_path: Path) -> None:
     assert stolen.max() < 2 * swinging.max()
 
 
+def test_a_list_of_two_atoms_is_on_channel_1(tmp_path: Path) -> None:
+    sound, _ = render(tmp_path, "synth~", [(0, "60 100")], 0.5)
+    assert peak(sound) > 0.02
+
+
 def test_the_piano_leaves_drums_out_and_panic_ends_every_note(tmp_path: Path) -> None:
     sound, _ = render(tmp_path, "synth~", [(0, "40 127 10")], 0.5)
     assert peak(sound) == 0
