@@ -201,14 +201,16 @@ class Composer:
             NeuralMIDIError: the model failed.
         """
         state = _glided(self.state, step_ms)
+        sounding: Mapping[int, int] = {}
         if state.bundle.tokenizer.percussive and not (state.live or state.struck):
             state, pitches, events = _drum(state)
         else:
-            state, events = _play(state)
-            pitches = tuple(state.sounding)
-        after = _later(state)
-        self.state = replace(after, ending=())
-        return Step(state.number, pitches, state.ending + events, after.place - state.place)
+            state, sounding, events = _play(state)
+            pitches = tuple(sounding)
+        # One copy of the state: it takes longer than all else in a step in which nothing happens.
+        place = (state.slot + 1) / state.steps_per_beat
+        self.state = replace(state, number=state.number + 1, place=place, sounding=sounding, ending=())
+        return Step(state.number, pitches, state.ending + events, place - state.place)
 
     def set(self, control: str, value: object = None) -> None:
         """Send a control to a new value; `CONTROLS` has their names and ranges.
@@ -466,18 +468,23 @@ def _later(state: ComposerState) -> ComposerState:
     return replace(state, number=state.number + 1, place=place)
 
 
-def _play(state: ComposerState) -> tuple[ComposerState, tuple[NoteEvent, ...]]:
-    """Play a slot of notes that are held, or hear the player; returns the events, too."""
+def _play(state: ComposerState) -> tuple[ComposerState, Mapping[int, int], tuple[NoteEvent, ...]]:
+    """Play a slot of notes that are held, or hear the player.
+
+    Returns:
+        The state, pitch to velocity of what sounds from now on, and the events.
+    """
     struck: frozenset[int] = frozenset()
     if state.live or state.struck:
         state = _hear_player(state)
     else:
+        waits = state.reading.waits
         state, struck = _compose(state)
-        state = _admit(state, struck)
+        state = state if waits else _admit(state, struck)
     intensity, channel = state.controls["intensity"].value, int(state.controls["channel"].value)
     targets = {pitch: _velocity(intensity, loudness) for pitch, loudness in state.voiced.items()}
     events, sounding = advance(state.sounding, targets, channel, struck)
-    return replace(state, sounding=sounding), events
+    return state, sounding, events
 
 
 def _drum(state: ComposerState) -> tuple[ComposerState, tuple[int, ...], tuple[NoteEvent, ...]]:
@@ -499,7 +506,7 @@ def _drum(state: ComposerState) -> tuple[ComposerState, tuple[int, ...], tuple[N
     events = ended(state.sounding, channel) + struck(leaving, channel)
     rest = tuple(hit for hit in then.hits if hit not in early)
     ahead = replace(then, hits=rest, begun=bool(early))
-    state = replace(state, ahead=ahead, sounding={}, voiced={}, gated=frozenset())
+    state = replace(state, ahead=ahead, voiced={}, gated=frozenset())
     pitches = sorted(pitch for pitch in state.history.held if _passes(state, pitch))
     return state, tuple(pitches), events
 
