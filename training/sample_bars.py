@@ -6,7 +6,7 @@ Examples:
     python -m training.sample_bars --model drums --temperature 0.9 --top_k 10 --out bars.jsonl
     python -m training.bars_to_midi bars.jsonl out.mid
 
-The music begins with the first bar, and each bar follows from all before it.
+The music begins with the first step of the first bar, and each bar follows from all before it.
 """
 
 import os
@@ -120,6 +120,8 @@ class _Drummer:
         logits, self._state = self._bundle.model.step(self._state, self._last, self._condition)
         allowed = np.full_like(logits, -np.inf)
         allowed[kind] = logits[kind]
+        if self._last == self._tokenizer.start:  # drummers like to wait there, as the player would not
+            allowed[list(self._tokenizer.pauses)] = -np.inf
         self._last = sample(allowed, uniform=self._random.random(), **self._cuts)
         return self._last
 
