@@ -23,13 +23,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle as Snapshots
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from neuralmidi import bundle
-from neuralmidi.composer import BEATS_PER_BAR, MOST_EVENTS, Composer, ComposerState
+from neuralmidi.composer import Composer
+from neuralmidi.composing import MOST_EVENTS
 from neuralmidi.controls import CONTROLS
 from neuralmidi.errors import NeuralMIDIError
 from neuralmidi.history import MEMORY
 from neuralmidi.notes import Metre, Note, NoteEvent, Step
 from neuralmidi.reading import Condition, Reading
 from neuralmidi.repetition import Repetition
+from neuralmidi.state import BEATS_PER_BAR, ComposerState
 from numpy.typing import NDArray
 
 SIXTEENTH = 125.0

@@ -3,150 +3,27 @@
 It has no clock, no files and no threads, and all that changes is one immutable value, `ComposerState`.
 """
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cache, reduce
-from typing import Final
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import reduce
 
-import numpy as np
-from numpy.typing import NDArray
-
+from . import drummer
 from .blend import Blend
+from .composing import compose, remembering, uniforms
 from .controls import CONTROLS, DENSITY, LISTEN, PITCH, SEED, VELOCITY, Glide, check
-from .drumming import Hit, hits, loudness, moment, struck
 from .errors import NeuralMIDIError
-from .fills import FILL, Fills
-from .fills import NONE as NO_FILLS
+from .fills import FILL
 from .hands import Hands
 from .history import MEMORY, History
 from .kit import CHANNEL, KIT, PLACES
 from .life_cycle import advance, ended
-from .notes import Metre, Note, NoteEvent, Step
-from .reading import Condition, Reading, Score
+from .notes import Metre, Note, NoteEvent, Step, velocity_of
+from .reading import Reading, Score
 from .repetition import Repetition
-from .sampling import sample
-
-BEATS_PER_BAR = 4
-"""The metre where the model's tokens say nothing of it."""
+from .state import BEATS_PER_BAR, ComposerState
 
 ACCENTS = {"downbeat": 1.0, "beat": 0.92, "half beat": 0.85, "between": 0.8}
 """How loud a note is that starts there, as a share of the intensity, where the model does not say."""
-
-MOST_EVENTS = 24
-"""Tokens of one slot; then time passes, whatever the model says: ten fingers up and ten down are 20."""
-
-HOPELESS = 100.0
-"""A token this many nats below the likeliest is one that the model rules out."""
-
-_BITS: Final = np.random.Philox(0)
-_DRAWS: Final = np.random.Generator(_BITS)
-_FRESH: Final = _BITS.state
-"""A generator takes long to make and a moment to set: one is set anew for every draw, and keeps nothing."""
-
-
-GATES: Final = 1000
-"""Draws from this one on decide which hits pass the density gate."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Ahead:
-    """A slot that is composed before it is due, because some of its hits come early.
-
-    Attributes:
-        reading: the model's, after it.
-        repetition: what the model has said of late, it included.
-        history: what was composed or heard of late, it included.
-        hits: those that have not left yet.
-        under: what decided it, besides the music: if the player changes that, it is composed anew.
-        begun: some of its hits have left, so that it stays as it is.
-    """
-
-    reading: Reading
-    repetition: Repetition
-    history: History
-    hits: tuple[Hit, ...]
-    under: tuple[object, ...]
-    begun: bool = False
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ComposerState:
-    """All that changes while a composer plays. Nothing in it is ever written to: keeping it is a snapshot.
-
-    Attributes:
-        reading: the model that plays, and where it is in the music.
-        metre: the time signature of what it was primed with; None: its own.
-        number: steps since the last reset.
-        place: beats since the last reset.
-        seed: what the draws depend on, together with `number`.
-        controls: every control on its way, by name.
-        blend: how much of each composer, if the model knows several.
-        repetition: what the model has said of late, again and again.
-        sounding: pitch to velocity of the notes that sound.
-        voiced: pitch to share of the intensity of the model's notes that passed the density gate.
-        gated: the model's notes that did not: silent until the model drops or strikes them again.
-        ending: the ends of notes that were cut off since the last step; they go first in the next one.
-        history: what was composed or heard of late.
-        live: the keys that the player holds down, with their velocities.
-        struck: the keys that went down since the last step, even if they are up again.
-        rests: silent steps listened to since the last chord, which the model has not heard.
-        ahead: of drums, the slot that comes, if it is composed already.
-        fills: of drums, the bars that are fills.
-        parts: of drums, the density of each instrument by name, where it is not 1.
-    """
-
-    reading: Reading
-    metre: Metre | None
-    number: int
-    place: float
-    seed: int
-    controls: Mapping[str, Glide]
-    blend: Blend
-    repetition: Repetition
-    sounding: Mapping[int, int]
-    voiced: Mapping[int, float]
-    gated: frozenset[int]
-    ending: tuple[NoteEvent, ...]
-    history: History
-    live: Mapping[int, int]
-    struck: Mapping[int, int]
-    rests: int
-    ahead: Ahead | None = None
-    fills: Fills = NO_FILLS
-    parts: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def bundle(self) -> Score:
-        """The model that plays, with what its tokens mean."""
-        return self.reading.bundle
-
-    @property
-    def steps_per_beat(self) -> int:
-        """Slots of its grid in a beat."""
-        return self.bundle.tokenizer.steps_per_beat
-
-    @property
-    def steps_per_bar(self) -> int:
-        """Slots of its grid in a bar."""
-        return self.reading.hands.bar or BEATS_PER_BAR * self.steps_per_beat
-
-    @property
-    def slot(self) -> int:
-        """The slot of its grid that comes, since the last reset. On a new grid it may have begun already."""
-        return round(self.place * self.steps_per_beat)
-
-    @property
-    def bar(self) -> int:
-        """The bar that this slot is in."""
-        return self.slot // self.steps_per_bar
-
-    @property
-    def condition(self) -> Condition:
-        """What the model plays under in this slot: the blend, and whether it is a fill."""
-        condition = self.blend.condition
-        if condition is not None and FILL in self.blend.shares and self.fills.has(self.bar):
-            return self.fills.condition(condition, [*self.blend.shares].index(FILL))
-        return condition
 
 
 class Composer:
@@ -203,7 +80,7 @@ class Composer:
         state = _glided(self.state, step_ms)
         sounding: Mapping[int, int] = {}
         if state.bundle.tokenizer.percussive and not (state.live or state.struck):
-            state, pitches, events = _drum(state)
+            state, pitches, events = drummer.play(state)
         else:
             state, sounding, events = _play(state)
             pitches = tuple(sounding)
@@ -462,12 +339,6 @@ def _glided(state: ComposerState, ms: float) -> ComposerState:
     return replace(state, controls=controls, blend=blend)
 
 
-def _later(state: ComposerState) -> ComposerState:
-    """One slot on."""
-    place = (state.slot + 1) / state.steps_per_beat
-    return replace(state, number=state.number + 1, place=place)
-
-
 def _play(state: ComposerState) -> tuple[ComposerState, Mapping[int, int], tuple[NoteEvent, ...]]:
     """Play a slot of notes that are held, or hear the player.
 
@@ -479,153 +350,12 @@ def _play(state: ComposerState) -> tuple[ComposerState, Mapping[int, int], tuple
         state = _hear_player(state)
     else:
         waits = state.reading.waits
-        state, struck = _compose(state)
+        state, struck = compose(state)
         state = state if waits else _admit(state, struck)
     intensity, channel = state.controls["intensity"].value, int(state.controls["channel"].value)
-    targets = {pitch: _velocity(intensity, loudness) for pitch, loudness in state.voiced.items()}
+    targets = {pitch: velocity_of(intensity * loudness) for pitch, loudness in state.voiced.items()}
     events, sounding = advance(state.sounding, targets, channel, struck)
     return state, sounding, events
-
-
-def _drum(state: ComposerState) -> tuple[ComposerState, tuple[int, ...], tuple[NoteEvent, ...]]:
-    """Play a slot of drums, and those hits of the next one that come early.
-
-    Returns:
-        The state, the pitches that are hit in the slot, and the events.
-    """
-    now = state.ahead
-    if now is None or (now.under != _under(state) and not now.begun):
-        now = _ahead(state)
-    state = replace(state, reading=now.reading, repetition=now.repetition, history=now.history)
-    after = _later(state)
-    then = _ahead(after)
-    early = tuple(hit for hit in then.hits if _moment(after, hit) < after.slot)
-    leaving = [_leaving(state, hit, state.slot) for hit in now.hits if _passes(state, hit.pitch)]
-    leaving += [_leaving(after, hit, state.slot) for hit in early if _passes(after, hit.pitch)]
-    channel = int(state.controls["channel"].value)
-    events = ended(state.sounding, channel) + struck(leaving, channel)
-    rest = tuple(hit for hit in then.hits if hit not in early)
-    ahead = replace(then, hits=rest, begun=bool(early))
-    state = replace(state, ahead=ahead, voiced={}, gated=frozenset())
-    pitches = sorted(pitch for pitch in state.history.held if _passes(state, pitch))
-    return state, tuple(pitches), events
-
-
-def _ahead(state: ComposerState) -> Ahead:
-    """Compose the slot that comes."""
-    after, _ = _compose(state)
-    hands = after.reading.hands
-    found = hits(hands.sounding, hands.late)
-    return Ahead(after.reading, after.repetition, after.history, found, _under(state))
-
-
-def _under(state: ComposerState) -> tuple[object, ...]:
-    """What a player can change of what the model will say."""
-    turned = (state.controls[name].value for name in ("temperature", "top_k", "top_p", "repeats"))
-    return (*turned, state.seed, state.blend, state.fills)
-
-
-def _leaving(state: ComposerState, hit: Hit, slot: int) -> tuple[float, int, int]:
-    """When a hit of the state's slot leaves, in steps after a slot begins; its pitch and velocity."""
-    loud = loudness(hit.velocity, state.controls["humanize"].value)
-    velocity = _velocity(state.controls["intensity"].value, loud / (127 * CONTROLS["intensity"].default))
-    return max(_moment(state, hit) - slot, 0.0), hit.pitch, velocity
-
-
-def _moment(state: ComposerState, hit: Hit) -> float:
-    """When a hit of this slot sounds, in slots since the last reset."""
-    humanize, swing = state.controls["humanize"].value, state.controls["swing"].value
-    return moment(state.slot, hit.late, humanize, swing, state.steps_per_beat / 2)
-
-
-def _passes(state: ComposerState, pitch: int) -> bool:
-    """Whether a hit of this slot passes the density gate, that of its instrument and that of all."""
-    place = PLACES[pitch]
-    density = state.controls["density"].value * state.parts.get(KIT[place].name, 1.0)
-    return _uniforms(state, GATES + place)[1] < density
-
-
-def _compose(state: ComposerState) -> tuple[ComposerState, frozenset[int]]:
-    """Let the model play a slot, if its last wait is over.
-
-    Returns:
-        The state, and the pitches that are struck in the slot.
-    """
-    struck: frozenset[int] = frozenset()
-    if not state.reading.waits:
-        state = _open_slot(state)
-        for draw in range(MOST_EVENTS + 1):
-            state = _say(state, draw)
-            struck |= state.reading.hands.attacked
-            if state.reading.hands.wait:
-                break
-    history = _history(state, state.reading.hands.sounding, struck)
-    return replace(state, history=history, reading=state.reading.later()), struck
-
-
-def _open_slot(state: ComposerState) -> ComposerState:
-    """Tell the model that time has passed, and that what others have played until now is over."""
-    condition = state.condition
-    reading = state.reading.on_time(condition)
-    others = reading.hands.sounding.keys() - state.voiced.keys() - state.gated
-    return replace(state, reading=reading.releasing(others, condition), rests=0)
-
-
-def _say(state: ComposerState, draw: int) -> ComposerState:
-    """Let the model say its next token in this slot."""
-    controls = state.controls
-    logits, reading = state.reading.ask(state.condition)
-    token = sample(
-        _allowed(logits, state, closes=draw == MOST_EVENTS),
-        temperature=controls["temperature"].value,
-        top_k=int(controls["top_k"].value),
-        top_p=controls["top_p"].value,
-        uniform=_uniforms(state, draw)[0],
-    )
-    return replace(state, reading=reading.add(token), repetition=state.repetition.after(token, state.number))
-
-
-def _uniforms(state: ComposerState, draw: int) -> tuple[float, float]:
-    """Two numbers in [0, 1): they follow from the seed, the step and the draw alone."""
-    counter, key = np.array([state.number, draw, 0, 0], np.uint64), np.array([state.seed, 0], np.uint64)
-    _BITS.state = {**_FRESH, "state": {"counter": counter, "key": key}}
-    token, gate = _DRAWS.random(2).tolist()
-    return token, gate
-
-
-def _allowed(logits: NDArray[np.float32], state: ComposerState, *, closes: bool) -> NDArray[np.float32]:
-    """Forbid the tokens that shall not be drawn now.
-
-    Time does not pass in silence at the beginning and after `MEMORY` silent beats: models like to wait there
-    for bars, and the player hears silence without a reason.
-
-    Args:
-        logits: ``[V]``; written to.
-        state: before the draw.
-        closes: only time may pass now.
-    """
-    tokenizer = state.bundle.tokenizer
-    pauses = _places(tokenizer.pauses)
-    if closes:
-        closing = np.full_like(logits, -np.inf)
-        closing[pauses] = logits[pauses]
-        return closing
-    logits[_places(tokenizer.unmusical)] = -np.inf
-    if state.history.is_silent and not state.reading.hands.sounding:
-        logits[pauses] = -np.inf
-    times = int(state.controls["repeats"].value)
-    again = state.repetition.completing(times, state.number, state.steps_per_bar) if times else []
-    if not again:
-        return logits
-    fresh = logits.copy()
-    fresh[again] = -np.inf
-    return fresh if fresh.max() > logits.max() - HOPELESS else logits
-
-
-@cache
-def _places(tokens: tuple[int, ...]) -> NDArray[np.intp]:
-    """Tokens as an index into logits: to read a tuple anew takes longer than what is done with it."""
-    return np.array(tokens, np.intp)
 
 
 def _admit(state: ComposerState, struck: frozenset[int]) -> ComposerState:
@@ -636,7 +366,7 @@ def _admit(state: ComposerState, struck: frozenset[int]) -> ComposerState:
     }
     gated = (state.gated & sounding.keys()) - struck
     new = sounding.keys() - voiced.keys() - gated
-    if new and _uniforms(state, 0)[1] < state.controls["density"].value:
+    if new and uniforms(state, 0)[1] < state.controls["density"].value:
         accent = _accent(state.slot % state.steps_per_bar, state.steps_per_beat)
         return replace(
             state, voiced=voiced | {pitch: _loudness(sounding[pitch], accent) for pitch in new}, gated=gated
@@ -660,10 +390,6 @@ def _loudness(velocity: int, accent: float) -> float:
     return velocity / (127 * CONTROLS["intensity"].default) if velocity else accent
 
 
-def _velocity(intensity: float, loudness: float) -> int:
-    return min(127, max(1, round(127 * intensity * loudness)))
-
-
 def _hear_player(state: ComposerState) -> ComposerState:
     """Let the model hear what the player plays, for a step; nothing of its own sounds meanwhile."""
     state = _hear(state, {**state.struck, **state.live}, 1, frozenset(state.struck))
@@ -678,14 +404,9 @@ def _hear(
     """Let the model hear for some slots what it has not composed, struck in the first of them."""
     for _ in range(slots):
         reading = state.reading.hearing(sounding, struck, state.condition)
-        state = replace(state, history=_history(state, sounding, struck), reading=reading)
+        state = replace(state, history=remembering(state, sounding, struck), reading=reading)
         struck = frozenset()
     return state
-
-
-def _history(state: ComposerState, sounding: Mapping[int, int], struck: Collection[int]) -> History:
-    """The history with one more slot in it."""
-    return state.history.after(sounding, struck, 1 / state.steps_per_beat)
 
 
 def _cut_off(state: ComposerState) -> ComposerState:

@@ -14,6 +14,11 @@ def note_name(pitch: int) -> str:
     return f"{NAMES[pitch % 12]}{pitch // 12 - 1}"
 
 
+def velocity_of(loudness: float) -> int:
+    """The MIDI velocity, 1-127, of a loudness from 0 to 1; what is louder is as loud as can be."""
+    return min(127, max(1, round(127 * loudness)))
+
+
 class Note(NamedTuple):
     """A note of a piece that is written down, or remembered.
 

@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from neuralmidi import bundle
-from neuralmidi.composer import Composer, ComposerState
+from neuralmidi.composer import Composer
 from neuralmidi.controls import CONTROLS, PITCH, SEED, VELOCITY
 from neuralmidi.errors import NeuralMIDIError
 from neuralmidi.kit import KIT
 from neuralmidi.notes import NoteEvent, Step
 from neuralmidi.options import number
 from neuralmidi.pd import Atom, Message, SteppedObject, message
+from neuralmidi.state import ComposerState
 
 INSTRUMENTS = tuple(each.name for each in KIT)
 NOTES, STEPS, STATUS = range(3)
