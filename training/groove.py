@@ -6,8 +6,9 @@ Source: Gillick, Roberts, Engel, Eck and Bamman, "Learning to Groove with Invers
 
 import csv
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
+from math import ceil
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,7 @@ from neuralmidi.fills import FILL
 from neuralmidi.grid import slot_of
 from neuralmidi.kit import PLACES
 from neuralmidi.notes import Metre
+from numpy.typing import NDArray
 
 from training.dataset import Piece, Report, Source, Split, UnusableFileError, read_all
 from training.dataset import find as find_files
@@ -30,6 +32,7 @@ GRID: Final = 4
 """Slots in a beat; four beats are a bar."""
 BAR: Final = 4
 """Beats in one."""
+TINY: Final = 1e-6
 UNPUBLISHED: Final = (22, 26, 52, 58)
 """Pitches that the published model of single bars does not hear."""
 EQUALLY_LOUD: Final = 96
@@ -43,7 +46,7 @@ class Performance(Source):
         """Read it: every hit as early or late and as hard as it was played.
 
         Raises:
-            UnusableFileError: it is not MIDI, not in 4/4, or no drum is hit in it.
+            UnusableFileError: it is not MIDI, no bar is in 4/4, or no drum is hit in it.
         """
         try:
             with warnings.catch_warnings():
@@ -51,9 +54,6 @@ class Performance(Source):
                 midi = pretty_midi.PrettyMIDI(str(self.path))
         except Exception as error:  # whatever a damaged file makes the reader do, it must not end the run
             raise UnusableFileError(f"not readable as MIDI ({type(error).__name__}: {error})") from error
-        metres = [f"{each.numerator}/{each.denominator}" for each in midi.time_signature_changes]
-        if set(metres) - {"4/4"}:
-            raise UnusableFileError(f"its bars are {', '.join(metres)}, drums are learnt in 4/4")
         hits = np.array(
             sorted(
                 (midi.time_to_tick(note.start) / midi.resolution, note.pitch, note.velocity)
@@ -66,9 +66,45 @@ class Performance(Source):
         ).reshape(-1, 3)
         if not len(hits):
             raise UnusableFileError("no drum is hit in it")
+        hits, skipped = _in_four(hits, _metres(midi))
+        if not len(hits):
+            raise UnusableFileError(f"its {skipped} bars are not in 4/4, in which drums are learnt")
+        if skipped:
+            report(f"{self.name}: {skipped} bars that are not in 4/4 are skipped")
         notes = np.stack([hits[:, 0], hits[:, 0] + 1 / GRID, hits[:, 1], hits[:, 2]], 1)
         bars = slot_of(float(hits[-1, 0]), GRID) // (4 * GRID) + 1
         return Piece(self.name, self.composer, self.split, notes, (Metre(0, 4, 4),), 4.0 * bars)
+
+
+def _metres(midi: pretty_midi.PrettyMIDI) -> list[Metre]:
+    """Return the time signatures of a file; 4/4 where it has none."""
+    told = [
+        Metre(midi.time_to_tick(each.time) / midi.resolution, each.numerator, each.denominator)
+        for each in midi.time_signature_changes
+    ]
+    return told if told and told[0].start == 0 else [Metre(0, 4, 4), *told]
+
+
+def _in_four(hits: NDArray[np.float64], metres: Sequence[Metre]) -> tuple[NDArray[np.float64], int]:
+    """Return the hits of the bars in 4/4, one after the other, and how many other bars there are.
+
+    Args:
+        hits: ``[N, 3]``, by start in beats.
+        metres: the time signatures, the first one at 0.
+    """
+    ends = [*(metre.start for metre in metres[1:]), np.inf]
+    early = 1 / (2 * GRID)  # a hit on the first slot of a bar may come before it
+    kept, played, skipped = [], 0.0, 0
+    for metre, end in zip(metres, ends, strict=True):
+        inside = hits[(hits[:, 0] >= metre.start - early) & (hits[:, 0] < end - early)]
+        last = end if np.isfinite(end) else float(inside[-1, 0]) + early if len(inside) else metre.start
+        bars = ceil((last - metre.start) / (4 * metre.numerator / metre.denominator) - TINY)
+        if metre.numerator * BAR == 4 * metre.denominator:
+            kept.append(inside + np.array([played - metre.start, 0, 0]))
+            played += BAR * bars
+        else:
+            skipped += bars
+    return np.maximum(np.concatenate([*kept, hits[:0]]), 0), skipped
 
 
 def find(folder: Path, report: Report = print) -> list[Performance]:

@@ -33,7 +33,8 @@ def test_hits_are_read_as_early_and_as_hard_as_they_are(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("channel", "metre", "why"), [(0, (0, 4, 4), "no drum is hit in it"), (9, (0, 3, 4), "its bars are 3/4")]
+    ("channel", "metre", "why"),
+    [(0, (0, 4, 4), "no drum is hit in it"), (9, (0, 3, 4), "its 1 bars are not in 4/4")],
 )
 def test_what_is_no_drumming_in_4_4_is_left_out_by_name(
     tmp_path: Path, channel: int, metre: tuple[int, int, int], why: str
@@ -44,6 +45,24 @@ def test_what_is_no_drumming_in_4_4_is_left_out_by_name(
     assert not [*read_all(groove.find(tmp_path, said.append), report=said.append)]
     assert f"a.mid: left out, {why}" in said[0]
     assert "b.mid: left out, not readable as MIDI" in said[1]
+
+
+def test_bars_of_3_4_in_a_file_are_skipped_and_counted(tmp_path: Path) -> None:
+    hits = [
+        (0.0, 0.1, 36),
+        (3.5, 3.6, 38),
+        (4.0, 4.1, 42),
+        (7.5, 7.6, 42),
+        (9.98, 10.1, 36),
+        (12.0, 12.1, 38),
+    ]
+    midi_file(tmp_path / "rock" / "a.mid", hits, channel=9, metres=[(0, 4, 4), (4, 3, 4), (10, 4, 4)])
+    said: list[str] = []
+    (whole,) = read_all(groove.find(tmp_path, said.append), report=said.append)
+    assert said == [f"{tmp_path.name}/rock/a.mid: 2 bars that are not in 4/4 are skipped"]
+    assert whole.notes[:, 0] == pytest.approx([0, 3.5, 3.98, 6], abs=0.002)
+    assert whole.notes[:, 2].tolist() == [36, 38, 36, 38]
+    assert whole.end == 8
 
 
 @pytest.mark.parametrize(
