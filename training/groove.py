@@ -8,6 +8,7 @@ import csv
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
+from itertools import pairwise
 from math import ceil
 from pathlib import Path
 from typing import Final
@@ -77,12 +78,14 @@ class Performance(Source):
 
 
 def _metres(midi: pretty_midi.PrettyMIDI) -> list[Metre]:
-    """Return the time signatures of a file; 4/4 where it has none."""
+    """Return the time signatures of a file, each where it is another; 4/4 where it has none."""
     told = [
         Metre(midi.time_to_tick(each.time) / midi.resolution, each.numerator, each.denominator)
         for each in midi.time_signature_changes
     ]
-    return told if told and told[0].start == 0 else [Metre(0, 4, 4), *told]
+    if not told or told[0].start:
+        told.insert(0, Metre(0, 4, 4))
+    return told[:1] + [after for before, after in pairwise(told) if after[1:] != before[1:]]
 
 
 def _in_four(hits: NDArray[np.float64], metres: Sequence[Metre]) -> tuple[NDArray[np.float64], int]:
