@@ -10,7 +10,7 @@ Sequences" (ICML 2012); Huang et al., "Counterpoint by Convolution" (ISMIR 2017)
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +20,7 @@ from neuralmidi.errors import NeuralMIDIError
 from neuralmidi.grid import on_grid
 from neuralmidi.notes import PITCHES
 
-from training.dataset import SPLITS, Piece, Report, Source, Split
+from training.dataset import SPLITS, Held, Piece, Report, Source, Split
 
 FILES: Final[Mapping[int, str]] = {4: "jsb-chorales-16th.json", 1: "jsb-chorales-quarter.json"}
 """The file of each grid, by its steps per beat."""
@@ -33,23 +33,13 @@ Setting = tuple[str, Split, Chords]
 
 
 @dataclass(frozen=True)
-class Chorale(Source):
-    """One of the chorales of a file, or what has been made of it.
-
-    Attributes:
-        piece: its music.
-    """
-
-    piece: Piece = field(kw_only=True, repr=False, compare=False)
+class Chorale(Held):
+    """One of the chorales of a file, or what has been made of it."""
 
     @property
     def file(self) -> str:
         """How model.json names the file that it is in."""
         return f"{self.folder.name}/{self.path.name}"
-
-    def read(self, cache: Path | None, report: Report) -> Piece:
-        """Return its music."""
-        return self.piece
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import os
 import warnings
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import ceil
 from pathlib import Path
 from typing import Final, Literal
@@ -99,6 +99,21 @@ class Source:
             report(f"{self.name}: {remark}")
         end = _end(metres[-1], float(notes[:, 1].max()))
         return Piece(self.name, self.composer, self.split, notes, metres, end)
+
+
+@dataclass(frozen=True)
+class Held(Source):
+    """What has been read with others of its file.
+
+    Attributes:
+        piece: its music.
+    """
+
+    piece: Piece = field(kw_only=True, repr=False, compare=False)
+
+    def read(self, cache: Path | None, report: Report) -> Piece:
+        """Return its music."""
+        return self.piece
 
 
 def find(

@@ -7,7 +7,7 @@ Source: Gillick, Roberts, Engel, Eck and Bamman, "Learning to Groove with Invers
 import csv
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass
 from itertools import pairwise
 from math import ceil
 from pathlib import Path
@@ -22,7 +22,7 @@ from neuralmidi.kit import PLACES
 from neuralmidi.notes import Metre
 from numpy.typing import NDArray
 
-from training.dataset import Piece, Report, Source, Split, UnusableFileError, read_all
+from training.dataset import Held, Piece, Report, Source, Split, UnusableFileError, read_all
 from training.dataset import find as find_files
 from training.pool import AND
 
@@ -149,23 +149,13 @@ def find(folder: Path, report: Report = print) -> list[Performance]:
 
 
 @dataclass(frozen=True)
-class Bar(Source):
-    """A bar of a performance by itself, as the published model hears it: on the grid, all equally loud.
-
-    Attributes:
-        piece: its music.
-    """
-
-    piece: Piece = field(kw_only=True, repr=False, compare=False)
+class Bar(Held):
+    """A bar of a performance by itself, as the published model hears it: on the grid, all equally loud."""
 
     @property
     def file(self) -> str:
         """How model.json names the file that it is in."""
         return self.name.rpartition(":")[0]
-
-    def read(self, cache: Path | None, report: Report) -> Piece:
-        """Return its music."""
-        return self.piece
 
 
 def bars(performances: Iterable[Performance], report: Report = print) -> list[Bar]:

@@ -111,7 +111,7 @@ def _heads(settings: Settings, music: Music) -> Heads:
 def _first(music: Music) -> int:
     """Return the first token that tells how a drum is hit."""
     tokenizer: Any = music.representation.tokenizer
-    return int(tokenizer.velocity) + 1
+    return int(tokenizer.levels.start)
 
 
 def _parser() -> Options:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from neuralmidi.kit import KIT
 from neuralmidi.tokenizer import DrumTokenizer
-from neuralmidi.tokenizer.drums import LEVELS, PARTS
+from neuralmidi.tokenizer.drums import PARTS, loudness
 from numpy.typing import NDArray
 
 from training.likelihood import Model, Score, log_softmax
@@ -78,11 +78,11 @@ def listen(model: Model, tokenizer: DrumTokenizer, tokens: Sequence[int]) -> Hit
         tokenizer: what its tokens mean.
         tokens: the performance; the first of them is told.
     """
-    words = slice(1, len(tokenizer.masks) + 2)
+    words = slice(1, tokenizer.hits.stop)  # <unknown>, too
     masks = np.array([UNKNOWN, *tokenizer.masks])
-    levels = np.arange(1, LEVELS + 1) * 128 / LEVELS - 64 / LEVELS
+    levels = np.array([loudness(value) for kind, value in tokenizer.actions if kind == "velocity"], float)
     parts = np.array([value / PARTS for kind, value in tokenizer.actions if kind == "late"])
-    first_level, first_part = words.stop, words.stop + LEVELS
+    first_level, first_part = tokenizer.levels.start, tokenizer.lateness.start
     slots: list[tuple[int, int, float]] = []
     velocity: list[tuple[float, float, float]] = []
     late: list[tuple[float, float, float]] = []
@@ -94,9 +94,9 @@ def listen(model: Model, tokenizer: DrumTokenizer, tokens: Sequence[int]) -> Hit
         if after < first_level:
             slots.append((masks[after - 1], masks[int(log_p[words].argmax())], cost))
         elif after < first_part:
-            velocity.append((cost, levels[after - first_level], _mean(log_p[first_level:first_part], levels)))
+            velocity.append((cost, levels[after - first_level], _mean(log_p[tokenizer.levels], levels)))
         else:
-            late.append((cost, parts[after - first_part], _mean(log_p[first_part:], parts)))
+            late.append((cost, parts[after - first_part], _mean(log_p[tokenizer.lateness], parts)))
     hit, guessed, nats = np.array(slots, float).reshape(-1, 3).T
     hard, when = (Told(*np.array(each, float).reshape(-1, 3).T) for each in (velocity, late))
     return Hits(hit.astype(int), guessed.astype(int), nats, hard, when, 4 * tokenizer.steps_per_beat)

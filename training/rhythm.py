@@ -12,7 +12,7 @@ from neuralmidi.fills import FILL
 from neuralmidi.kit import KIT, PLACES
 from neuralmidi.notes import Step
 from neuralmidi.tokenizer import DrumTokenizer
-from neuralmidi.tokenizer.drums import LEVELS, PARTS
+from neuralmidi.tokenizer.drums import PARTS, loudness
 from numpy.typing import NDArray
 
 from training.dataset import Piece
@@ -55,7 +55,7 @@ def real(piece: Piece, tokenizer: DrumTokenizer) -> Rhythm:
     for token in encoded(tokenizer, piece)[1:]:
         kind, value = tokenizer.actions[token]
         if kind == "velocity":
-            velocity.append((value - 0.5) * 128 / LEVELS)
+            velocity.append(loudness(value))
         elif kind == "late":
             late.append(value / PARTS)
         else:  # of what is unknown nothing is told

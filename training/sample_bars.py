@@ -29,7 +29,6 @@ from neuralmidi.options import Options, number
 from neuralmidi.quiet import quiet
 from neuralmidi.sampling import sample
 from neuralmidi.tokenizer import DrumTokenizer
-from neuralmidi.tokenizer.drums import LATEST, LEVELS
 from numpy.typing import NDArray
 
 from training.bars import MOST_BARS, STEPS, STEPS_PER_BEAT, Bar, Hit, text, write_whole
@@ -96,9 +95,6 @@ class _Drummer:
     ) -> None:
         self._bundle, self._tokenizer, self._condition, self._cuts = model, tokenizer, condition, cuts
         self._random = np.random.default_rng(seed)
-        self._masks = slice(tokenizer.velocity + 1 - len(tokenizer.masks), tokenizer.velocity + 1)
-        self._levels = slice(self._masks.stop, self._masks.stop + LEVELS)
-        self._late = slice(self._levels.stop, self._levels.stop + 2 * LATEST + 1)
         self._state = model.model.initial_state()
         *given, self._last = tokenizer.beginning
         for token in given:
@@ -111,9 +107,9 @@ class _Drummer:
         return Bar(tuple(map(self._hits, said)), style, self._bundle.name, words)
 
     def _step(self) -> list[int]:
-        tokens = [self._say(self._masks)]
+        tokens = [self._say(self._tokenizer.hits)]
         for _ in range((self._tokenizer.mask(tokens[0]) or 0).bit_count()):
-            tokens += [self._say(self._levels), self._say(self._late)]
+            tokens += [self._say(self._tokenizer.levels), self._say(self._tokenizer.lateness)]
         return tokens
 
     def _say(self, kind: slice) -> int:

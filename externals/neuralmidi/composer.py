@@ -15,7 +15,7 @@ from .errors import NeuralMIDIError
 from .fills import FILL
 from .hands import Hands
 from .history import MEMORY, History
-from .kit import CHANNEL, KIT, PLACES
+from .kit import CHANNEL, NAMES, PLACES
 from .life_cycle import advance, ended
 from .notes import Metre, Note, NoteEvent, Step, velocity_of
 from .reading import Reading, Score
@@ -85,7 +85,7 @@ class Composer:
             state, sounding, events = _play(state)
             pitches = tuple(sounding)
         # One copy of the state: it takes longer than all else in a step in which nothing happens.
-        place = (state.slot + 1) / state.steps_per_beat
+        place = state.next_place
         self.state = replace(state, number=state.number + 1, place=place, sounding=sounding, ending=())
         return Step(state.number, pitches, state.ending + events, place - state.place)
 
@@ -137,10 +137,9 @@ class Composer:
         Raises:
             NeuralMIDIError: there is no such instrument in the kit, or not a legal density; nothing changes.
         """
-        names = [each.name for each in KIT]
-        if instrument not in names:
+        if instrument not in NAMES:
             why = f"{str(instrument)[:40]} is not an instrument of the kit"
-            raise NeuralMIDIError("density", why, f"choose among {', '.join(names)}")
+            raise NeuralMIDIError("density", why, f"choose among {', '.join(NAMES)}")
         parts = {**self.state.parts, str(instrument): DENSITY.check(density)}
         self.state = replace(self.state, parts={name: share for name, share in parts.items() if share < 1})
 

@@ -65,7 +65,3 @@ class Fills:
                 return replace(self, every=int(EVERY.check(number)))
         told = " ".join(map(str, words))[:40]
         raise NeuralMIDIError("fill", f"{told} is not a time for a fill", _REMEDY)
-
-
-NONE = Fills()
-"""No bar at all."""

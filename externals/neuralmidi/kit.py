@@ -34,6 +34,9 @@ KIT: Final = (
 )
 """The instruments, in the order of the bits of a mask."""
 
+NAMES: Final = tuple(each.name for each in KIT)
+"""What the instruments are called."""
+
 CHANNEL: Final = 10
 """The MIDI channel of drums."""
 

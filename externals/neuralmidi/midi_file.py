@@ -10,6 +10,7 @@ import mido
 
 from .controls import TEMPO
 from .errors import NeuralMIDIError
+from .kit import CHANNEL
 from .life_cycle import ended
 from .notes import Metre, Note, NoteEvent, Step
 
@@ -22,8 +23,8 @@ LONGEST_BEAT = 2**24 - 1
 LARGEST = 256 << 10
 """Bytes of a file that is read: it is taken in beside the music, in a few ms for each 1000 of them."""
 
-DRUMS = 9
-"""The channel whose notes are no pitches."""
+DRUMS = CHANNEL - 1
+"""The channel whose notes are no pitches, as mido counts."""
 
 BAR_BEATS = (0.25, 16.0)
 """Shortest and longest bar that is believed, in beats."""

@@ -7,7 +7,6 @@ from .blend import Blend
 from .controls import Glide
 from .drumming import Hit
 from .fills import FILL, Fills
-from .fills import NONE as NO_FILLS
 from .history import History
 from .notes import Metre, NoteEvent
 from .reading import Condition, Reading, Score
@@ -81,7 +80,7 @@ class ComposerState:
     struck: Mapping[int, int]
     rests: int
     ahead: Ahead | None = None
-    fills: Fills = NO_FILLS
+    fills: Fills = field(default_factory=Fills)
     parts: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -105,6 +104,11 @@ class ComposerState:
         return round(self.place * self.steps_per_beat)
 
     @property
+    def next_place(self) -> float:
+        """Where the slot after this one begins, in beats since the last reset."""
+        return (self.slot + 1) / self.steps_per_beat
+
+    @property
     def bar(self) -> int:
         """The bar that this slot is in."""
         return self.slot // self.steps_per_bar
@@ -120,5 +124,4 @@ class ComposerState:
 
 def later(state: ComposerState) -> ComposerState:
     """One slot on."""
-    place = (state.slot + 1) / state.steps_per_beat
-    return replace(state, number=state.number + 1, place=place)
+    return replace(state, number=state.number + 1, place=state.next_place)

@@ -7,13 +7,12 @@ from neuralmidi import bundle
 from neuralmidi.composer import Composer
 from neuralmidi.controls import CONTROLS, PITCH, SEED, VELOCITY
 from neuralmidi.errors import NeuralMIDIError
-from neuralmidi.kit import KIT
+from neuralmidi.kit import NAMES
 from neuralmidi.notes import NoteEvent, Step
 from neuralmidi.options import number
 from neuralmidi.pd import Atom, Message, SteppedObject, message
 from neuralmidi.state import ComposerState
 
-INSTRUMENTS = tuple(each.name for each in KIT)
 NOTES, STEPS, STATUS = range(3)
 """The outlets."""
 
@@ -115,7 +114,7 @@ class ComposerObject(SteppedObject[ComposerState, Step]):
     @message()
     def density(self, *words: Atom) -> None:
         """Let a share of all new notes through, or of the hits on an instrument: ``density hat 0.5``."""
-        if words and isinstance(words[0], str) and words[0] in INSTRUMENTS:
+        if words and isinstance(words[0], str) and words[0] in NAMES:
             self._part(words[0], words[1] if len(words) > 1 else None)
             return
         value = CONTROLS["density"].check(words[0] if words else None)
@@ -129,7 +128,7 @@ class ComposerObject(SteppedObject[ComposerState, Step]):
     @message()
     def unmute(self, *names: Atom) -> None:
         """Play with them again; without a name, with all."""
-        self._parts("unmute", names or INSTRUMENTS, HEARD)
+        self._parts("unmute", names or NAMES, HEARD)
 
     @message()
     def primer(self, *words: Atom) -> None:
@@ -207,10 +206,10 @@ class ComposerObject(SteppedObject[ComposerState, Step]):
             self.command(lambda: act(performer))
 
     def _parts(self, wish: str, names: Sequence[Atom], density: float) -> None:
-        unknown = [str(name)[:40] for name in names if name not in INSTRUMENTS]
+        unknown = [str(name)[:40] for name in names if name not in NAMES]
         if unknown or not names:
             why = f"{', '.join(unknown)} is not in the kit" if unknown else "it takes a name"
-            raise NeuralMIDIError(wish, why, f"choose among {', '.join(INSTRUMENTS)}")
+            raise NeuralMIDIError(wish, why, f"choose among {', '.join(NAMES)}")
         for name in names:
             self._part(str(name), density)
 

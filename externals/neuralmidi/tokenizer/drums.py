@@ -66,6 +66,9 @@ class DrumTokenizer:
 
     Attributes:
         masks: what is hit by each of the tokens from 2 on, a bit for each of `KIT`.
+        hits: the tokens that say what is hit, as a slice of the vocabulary.
+        levels: those of velocity, level 1 first.
+        lateness: those of lateness, the earliest first.
 
     Raises:
         NeuralMIDIError: the vocabulary is not of that form.
@@ -90,6 +93,9 @@ class DrumTokenizer:
         self._tokens = {mask: token for token, mask in enumerate(self.masks, _FIRST)}
         self.velocity = _FIRST + len(self.masks) - 1  # less the level
         self.late = self.velocity + LEVELS + 1 + LATEST  # less the parts
+        self.hits = slice(_FIRST, self.velocity + 1)
+        self.levels = slice(self.hits.stop, self.hits.stop + LEVELS)
+        self.lateness = slice(self.levels.stop, len(self.vocabulary))
         self.pauses: tuple[int, ...] = (self._tokens[0],)
         self.beginning = tokens_of(beginning, self.vocabulary)
 
@@ -123,7 +129,7 @@ class DrumTokenizer:
             return hands
         pitch = open_hits[0]
         if token < self.late - LATEST:
-            loud = _loudness(token - self.velocity)
+            loud = loudness(token - self.velocity)
             return replace(hands, sounding={**hands.sounding, pitch: loud})
         late = {**hands.late, pitch: (token - self.late) / PARTS}
         return replace(hands, late=late, wait=int(len(open_hits) == 1))
@@ -224,7 +230,7 @@ def _level(velocity: int) -> int:
     return velocity * LEVELS // 128 + 1 if velocity else USUAL_LEVEL
 
 
-def _loudness(level: int) -> int:
+def loudness(level: int) -> int:
     """Return the MIDI velocity in the middle of a level."""
     return (2 * level - 1) * 64 // LEVELS
 
