@@ -291,6 +291,22 @@ def test_a_channel_that_the_player_chose_stays() -> None:
     assert player.state.controls["channel"].value == 5
 
 
+class Lazy(Recurrent):
+    """Hits the kick where it may not rest."""
+
+    def step(self, state: object, token: int, condition: Condition = None):  # type: ignore[no-untyped-def]
+        logits = np.zeros(len(DRUMS.vocabulary), np.float32)
+        logits[DRUMS.vocabulary.index("kick")] = 500
+        after = {"kick": "velocity 12", "velocity 12": "late 0"}.get(DRUMS.vocabulary[token], "-")
+        logits[DRUMS.vocabulary.index(after)] = 1000
+        return logits, state
+
+
+def test_drums_are_silent_for_two_beats_at_most() -> None:
+    drummer = Composer(Bundle("lazy", Lazy(len(DRUMS.vocabulary)), DRUMS))
+    assert [slot for slot, step in enumerate(play(drummer, 28)) if step.pitches] == [0, 9, 18, 27]
+
+
 def test_who_plays_the_drums_is_heard_and_takes_the_place_of_what_was_composed() -> None:
     drummer = composer(*hit("kick"), "-")
     play(drummer, 2)

@@ -8,12 +8,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .history import History
+from .history import MEMORY, History
 from .sampling import sample
 from .state import ComposerState
 
 MOST_EVENTS = 24
 """Tokens of one slot; then time passes, whatever the model says: ten fingers up and ten down are 20."""
+
+BREAK = 2
+"""Beats that drums may be silent: fills are learnt from files that end with them."""
 
 HOPELESS = 100.0
 """A token this many nats below the likeliest is one that the model rules out."""
@@ -75,8 +78,8 @@ def uniforms(state: ComposerState, draw: int) -> tuple[float, float]:
 def _allowed(logits: NDArray[np.float32], state: ComposerState, *, closes: bool) -> NDArray[np.float32]:
     """Forbid the tokens that shall not be drawn now.
 
-    Time does not pass in silence at the beginning and after `MEMORY` silent beats: models like to wait there
-    for bars, and the player hears silence without a reason.
+    Time does not pass in silence at the beginning and after `MEMORY` silent beats, of drums `BREAK`: models
+    like to wait there for bars, and the player hears silence without a reason.
 
     Args:
         logits: ``[V]``; written to.
@@ -90,7 +93,8 @@ def _allowed(logits: NDArray[np.float32], state: ComposerState, *, closes: bool)
         closing[pauses] = logits[pauses]
         return closing
     logits[_places(tokenizer.unmusical)] = -np.inf
-    if state.history.is_silent and not state.reading.hands.sounding:
+    silent = state.history.silent_for(BREAK if tokenizer.percussive else MEMORY)
+    if silent and not state.reading.hands.sounding:
         logits[pauses] = -np.inf
     times = int(state.controls["repeats"].value)
     again = state.repetition.completing(times, state.number, state.steps_per_bar) if times else []

@@ -77,7 +77,11 @@ class History:
     @property
     def is_silent(self) -> bool:
         """Whether nothing has sounded for as long as it remembers."""
-        return not self.notes and not self.held
+        return self.silent_for(MEMORY)
+
+    def silent_for(self, beats: float) -> bool:
+        """Whether nothing has sounded for so many beats, `MEMORY` at most, or ever."""
+        return not self.held and (not self.notes or self.notes[-1].end <= self.now - beats)
 
     def beats_since_bar_line(self, place: float, bar: float) -> float:
         """Return how many of the remembered beats lie behind the first bar line among them.
