@@ -22,8 +22,9 @@ def test_a_line_says_what_is_there_or_what_to_do() -> None:
 
 def test_what_the_tests_run_on_is_found() -> None:
     found = subjects()
-    assert list(found)[:4] == ["Python", "numpy", "LiteRT", "mido"]
-    assert all(found[subject].found for subject in ("Python", "numpy", "LiteRT", "mido"))
+    packages = ["Python", "numpy", "LiteRT", "mido", "python-osc", "textual"]
+    assert list(found)[: len(packages)] == packages
+    assert all(found[subject].found for subject in packages)
 
 
 def test_pd_and_the_external_are_found_and_work_together() -> None:

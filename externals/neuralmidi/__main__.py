@@ -1,6 +1,7 @@
 """The command line: ``neuralmidi bach --bars 8 --seed 1`` prints what Pd would play, with no Pd at all."""
 
 import argparse
+import importlib
 import os
 import signal
 import sys
@@ -23,6 +24,9 @@ if (
 OFFLINE = ("temperature", "density", "intensity", "top_k", "top_p", "repeats", "humanize", "swing")
 """The controls that make sense before the first note: there is nothing yet to glide from."""
 
+COMMANDS = ("remote", "stream")
+"""Those with a module, and a ``main``, of their own."""
+
 DESCRIPTION = "Neural composers: print or save the notes that [composer] would play in Pure Data."
 
 EXAMPLES = """\
@@ -31,6 +35,8 @@ examples:
   neuralmidi bach --seed 2 --bars 32 --temperature 0.8 --midi chorale.mid
   neuralmidi all --blend "bach 0.7 chopin 0.3" --primer my_song.mid
   neuralmidi drums --style "funk 0.7 latin 0.3" --fill 4 --swing 60
+  neuralmidi remote                     play a running patch with the keys of this terminal
+  neuralmidi stream --composer bach     play over OSC, without Pure Data's external
   neuralmidi models                     what can be played
   neuralmidi doctor                     what is installed, what is missing, what to do
 """
@@ -69,7 +75,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    options = _parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words and words[0] in COMMANDS:
+        return int(importlib.import_module(f".{words[0]}", __package__).main(words[1:]))
+    options = _parser().parse_args(words)
     if options.composer == "doctor":
         from .doctor import healthy
 
@@ -83,7 +92,8 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 def _parser() -> Options:
     parser = Options("neuralmidi", DESCRIPTION, EXAMPLES)
-    parser.add_argument("composer", help="name or folder of a model; or `models`, or `doctor`")
+    commands = ", ".join(f"`{name}`" for name in (*COMMANDS, "models", "doctor"))
+    parser.add_argument("composer", help=f"name or folder of a model; or a command: {commands}")
     for control in (BARS, SEED, TEMPO, *(CONTROLS[name] for name in OFFLINE)):
         parser.add_control(control, default=control.default, type=number)
     channel = CONTROLS["channel"]

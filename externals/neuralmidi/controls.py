@@ -38,7 +38,7 @@ class Control:
         if value is None:
             raise NeuralMIDIError(self.name, "the number is missing", remedy)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise NeuralMIDIError(self.name, f"{value!s} is not a number", remedy)
+            raise NeuralMIDIError(self.name, f"{str(value)[:40]} is not a number", remedy)
         if not self.low <= value <= self.high:  # NaN is never between two numbers
             raise NeuralMIDIError(self.name, f"{_short(value)} is outside {legal}", remedy)
         if self.whole and value % 1:

@@ -17,8 +17,14 @@ from .quiet import quiet
 
 PACKAGE = Path(__file__).resolve().parent
 
-PACKAGES = {"numpy": "numpy", "LiteRT": "ai_edge_litert.interpreter", "mido": "mido"}
-"""What the runtime imports."""
+PACKAGES = {
+    "numpy": ("numpy", "numpy"),
+    "LiteRT": ("ai-edge-litert", "ai_edge_litert.interpreter"),
+    "mido": ("mido", "mido"),
+    "python-osc": ("python-osc", "pythonosc"),
+    "textual": ("textual", "textual"),
+}
+"""What the runtime imports: how it is called, the package to install, the module."""
 
 EXTERNAL_FOLDERS = (PACKAGE.parent, PACKAGE / "externals")
 """Where the build of a checkout and an installed wheel put the external."""
@@ -64,8 +70,8 @@ class Finding:
 def examine() -> Iterator[Finding]:
     """Look for everything, in the order in which it is needed."""
     yield Finding("Python", f"{platform.python_version()}, {sys.executable}")
-    for subject, module in PACKAGES.items():
-        yield _package(subject, module)
+    for subject, (package, module) in PACKAGES.items():
+        yield _package(subject, package, module)
     yield from _models()
     pd = shutil.which("pd")
     version = pd and _version(pd)
@@ -92,8 +98,7 @@ def healthy() -> bool:
     return complete
 
 
-def _package(subject: str, module: str) -> Finding:
-    package = module.split(".")[0].replace("_", "-")
+def _package(subject: str, package: str, module: str) -> Finding:
     try:
         importlib.import_module(module)
         return Finding(subject, importlib.metadata.version(package))

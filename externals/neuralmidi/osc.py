@@ -145,6 +145,8 @@ def _messages(datagram: bytes, deepest: int) -> Iterator[bytes]:
         return
     if not deepest:
         raise ValueError(f"more than {DEEPEST} bundles in each other")
+    if len(datagram) < HEAD:
+        raise ValueError("a bundle that ends before its first element")
     place = HEAD
     while place < len(datagram):
         size = get_int(datagram, place)[0] if len(datagram) - place >= 4 else 0

@@ -61,20 +61,21 @@ def checked(path: str, arguments: Sequence[Atom], composers: Sequence[str]) -> t
     if wish == "composer":
         return wish, (_name(arguments, composers),)
     if wish == "note":
-        pitch, velocity = _exactly(wish, arguments, 2)
+        pitch, velocity = _values(wish, arguments, 2)
         return wish, (PITCH.check(pitch), VELOCITY.check(velocity))
     if wish == "density" and arguments and arguments[0] in NAMES:
-        instrument, density = _exactly(wish, arguments, 2)
-        return wish, (instrument, NUMBERS[wish].check(density))
+        instrument, density = _values(wish, arguments, 2)
+        return wish, (str(instrument), NUMBERS[wish].check(density))
     if wish in NUMBERS:
-        return wish, (NUMBERS[wish].check(*_exactly(wish, arguments, 1)),)
+        return wish, (NUMBERS[wish].check(*_values(wish, arguments, 1)),)
     return wish, tuple(arguments)
 
 
-def _exactly(wish: str, arguments: Sequence[Atom], count: int) -> Sequence[Atom]:
+def _values(wish: str, arguments: Sequence[Atom], count: int) -> list[Atom | None]:
+    """As many as are wanted; what is missing is None, which no control takes."""
     if len(arguments) > count:
         raise NeuralMIDIError(wish, f"{len(arguments)} values came with it", f"send {count}")
-    return [*arguments, None][:count] if len(arguments) < count else arguments  # type: ignore[list-item]
+    return [*arguments, *[None] * (count - len(arguments))]
 
 
 def _name(arguments: Sequence[Atom], composers: Sequence[str]) -> str:
