@@ -1,0 +1,156 @@
+"""Sends packets that nobody should send to an instrument, and looks whether it plays on."""
+
+import socket
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from neuralmidi.osc import Address
+
+from tests.bench.follower import Books, Follower, Heard
+from tests.bench.instruments import Instrument
+from tests.fuzz.packets import packet
+from training.progress import progress
+
+STRANGER = "127.0.0.77"
+"""Where packets come from: a computer of its own, so that what they make an instrument send hits nobody."""
+BATCH = 100
+"""Packets until the instrument is given the time to take them all in."""
+LOOKS = 20
+"""How often it is looked at more closely in a run."""
+WARM = 0.1
+"""The part of a run after which memory is taken for what an instrument needs."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """An instrument that is fuzzed.
+
+    Attributes:
+        start: starts it.
+        plays: raises a RuntimeError unless it plays, ends what it played, and is silent then.
+    """
+
+    start: Callable[[Path], AbstractContextManager[Instrument]]
+    plays: Callable[[Instrument, Follower], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a run.
+
+    Attributes:
+        sent: packets.
+        lost: of them: the instrument never saw them, because its port was full.
+        errors: how often it answered a ``/status error``.
+        warm: MB that it used after a tenth of the packets.
+        end: MB that it used after all.
+        books: of a follower that was there all the time.
+    """
+
+    sent: int
+    lost: int
+    errors: int
+    warm: float
+    end: float
+    books: Books
+
+
+class FuzzError(Exception):
+    """An instrument does not play on. Arguments: how many packets had been sent, and why."""
+
+
+def fuzz(name: str, target: Target, seed: int, packets: int) -> Outcome:
+    """Send packets 0 to `packets` of a seed.
+
+    Raises:
+        FuzzError: it does not play on.
+        RuntimeError: it did not even play before.
+    """
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        target.start(Path(folder)) as instrument,
+        _stranger(instrument.address) as stranger,
+    ):
+        follower = Follower(instrument.address)
+        follower.subscribe()
+        target.plays(instrument, follower)
+        answers: Counter[bytes] = Counter()
+        warm = instrument.memory()
+        batches = range(0, packets, BATCH)
+        for place, first in enumerate(progress(f"{name}: batch", batches)):
+            last = min(first + BATCH, packets)
+            try:
+                for number in range(first, last):
+                    stranger.send(packet(seed, number))
+                answers += _answers(stranger)
+                follower.ping()
+                if place % max(1, len(batches) // LOOKS) == 0 or last == packets:
+                    target.plays(instrument, follower)
+            except (RuntimeError, ConnectionError) as error:
+                raise FuzzError(last, _why(instrument, error)) from None
+            if last <= WARM * packets:
+                warm = instrument.memory()
+        answers += _answers(stranger)
+        errors = answers[b"error"]
+        return Outcome(packets, instrument.lost(), errors, warm, instrument.memory(), follower.books)
+
+
+def _why(instrument: Instrument, error: Exception) -> str:
+    """That it has died, if it has; else what it did not do."""
+    try:
+        instrument.check()
+    except RuntimeError as death:
+        return str(death)
+    return f"{error}; the last that it said:\n{instrument.last_words()}"
+
+
+@contextmanager
+def _stranger(instrument: Address) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.bind((STRANGER, 0))
+        stranger.connect(instrument)
+        yield stranger
+
+
+def _answers(stranger: socket.socket) -> Counter[bytes]:
+    """What has come back, errors told from all else; a stranger does not look more closely."""
+    answers: Counter[bytes] = Counter()
+    while True:
+        try:
+            answer = stranger.recv(2048, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return answers
+        answers[b"error" if b"error\0" in answer else b"other"] += 1
+
+
+def composes(instrument: Instrument, follower: Follower) -> None:
+    """Raise a RuntimeError unless a composer plays when it is asked to, and stops when it is asked to."""
+    books = follower.books
+    for path, *arguments in SETTINGS:
+        follower.ask(path, *arguments)
+    enough = books.ons + NOTES
+    follower.wait(lambda _: books.ons >= enough)
+    follower.ask("/panic")
+    follower.ask("/play", 0)
+    follower.ping()
+    follower.wait(_is_silence)
+    if not books.balanced:
+        raise RuntimeError(f"it has stopped, and its notes do not balance: {books}")
+    follower.ask("/play", 1)
+
+
+NOTES = 8
+SETTINGS: tuple[tuple[Any, ...], ...] = (
+    *(("/play", 0), ("/reset",), ("/composer", "tiny2"), ("/smooth", 0), ("/temperature", 0.5)),
+    *(("/density", 1), ("/unmute",), ("/top_k", 0), ("/top_p", 1), ("/tempo", 480), ("/play", 1)),
+)
+"""What lets it play, whatever has been asked before."""
+
+
+def _is_silence(heard: Heard) -> bool:
+    return heard.path == "/notes" and not heard.arguments
