@@ -1,0 +1,159 @@
+"""What the screen of a remote control shows: what `Remote` knows, as coloured text."""
+
+from itertools import groupby
+from typing import Final
+
+from rich.text import Text
+
+from .controls import CONTROLS, Control
+from .kit import CHANNEL as DRUMS
+from .kit import KIT, PLACES
+from .notes import note_name
+from .osc import Address
+from .remote import KEYS, Remote
+
+TEAL, QUIET, LOUD, BAD = "#2f7d78", "#7c8088", "bold", "red"
+"""Readable on dark and on light: the background is the terminal's own."""
+WHITE_KEY, BLACK_KEY = "#d8d6ce", "#2a2e33"
+
+GAUGES: Final = ("temperature", "density", "intensity")
+REST: Final = (
+    *("smooth", "top_k", "top_p", "repeats", "humanize", "swing"),
+    *("blend", "style", "parts", "fill", "underruns"),
+)
+"""What the line below them tells, as far as it is known."""
+
+
+def head(title: str, address: Address, answers: bool, awaited: bool, width: int) -> Text:
+    """What this is, and whether the instrument is there."""
+    state = (
+        ("● answers", TEAL) if answers else ("○ is asked", QUIET) if awaited else ("○ does not answer", BAD)
+    )
+    left = Text.assemble(("NeuralMIDI", LOUD), "  ", (title, QUIET))
+    right = Text.assemble((f"{address[0]}:{address[1]} ", QUIET), state)
+    return Text.assemble(left, " " * max(2, width - left.cell_len - right.cell_len), right)
+
+
+def transport(remote: Remote, now: float) -> Text:
+    """Who plays, where in the bar, how fast."""
+    composer = remote.values.get("composer", "no composer")
+    line = Text.assemble((str(composer), LOUD), *_hint(remote, "composer", now))
+    line.append(" plays" if remote.playing else " is stopped", TEAL if remote.playing else QUIET)
+    if remote.place:
+        bar, beat = remote.place
+        beats = max(1, remote.steps_per_bar // remote.steps_per_beat)
+        line.append(f"   bar {bar} ", QUIET)
+        for each in range(1, min(beats, 12) + 1):
+            line.append(" ●" if each == beat else " ○", TEAL if each == beat else QUIET)
+    for name, unit in (("tempo", " BPM"), ("seed", "")):
+        if name in remote.values:
+            line.append(f"   {'' if unit else name + ' '}")
+            line.append(f"{_number(remote.values[name])}{unit}")
+            line.append_text(Text.assemble(*_hint(remote, name, now)))
+    return line
+
+
+def _hint(remote: Remote, name: str, now: float) -> list[tuple[str, str]]:
+    """What was asked for, until it is so."""
+    asked = remote.asked(name, now)
+    return [] if asked is None else [(f" → {_number(asked)}", TEAL)]
+
+
+def gauges(remote: Remote, now: float, width: int) -> Text:
+    """The controls that have keys."""
+    return Text("\n").join(_gauge(CONTROLS[name], remote, now, width) for name in GAUGES)
+
+
+def _gauge(control: Control, remote: Remote, now: float, width: int) -> Text:
+    """Name, range with what is of it, value."""
+    value = remote.values.get(control.name)
+    cells = max(4, width - 37)
+    share = 0.0
+    if isinstance(value, int | float):
+        share = min(1.0, max(0.0, (value - control.low) / (control.high - control.low)))
+    full = round(share * cells)
+    line = Text.assemble(f"{control.name:<12}", (f"{_number(control.low):>4} ", QUIET))
+    line.append("━" * full, TEAL).append("─" * (cells - full), QUIET)
+    line.append(f" {_number(control.high):<4}", QUIET)
+    shown = "-" if value is None else f"{value:6.2f}" if isinstance(value, float) else str(value)
+    return line.append(f" {shown:>6}", LOUD).append_text(Text.assemble(*_hint(remote, control.name, now)))
+
+
+def rest(remote: Remote) -> Text:
+    """Everything else that is known."""
+    known = [(name, remote.values[name]) for name in REST if remote.values.get(name, "") != ""]
+    return Text("   ").join(
+        Text.assemble((f"{name} ", QUIET), _number(value).replace(" ", "\u00a0")) for name, value in known
+    )
+
+
+def _number(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:g}" if value < 1e6 else f"{value:.0f}"
+
+
+def sounds(remote: Remote, width: int) -> Text:
+    """The notes that sound, by name and on a keyboard."""
+    names = Text(no_wrap=True, overflow="ellipsis")
+    for channel, notes in groupby(sorted(remote.sounding), key=lambda note: note[0]):
+        names.append(f"{'   ' if names else ''}")
+        if channel != 1:
+            names.append(f"channel {channel} ", QUIET)
+        names.append(" ".join(_name(channel, pitch) for _, pitch in notes), LOUD)
+    if not names:
+        names.append("nothing sounds", QUIET)
+    sounding = {pitch for channel, pitch in remote.sounding if channel != DRUMS}
+    return Text("\n").join([names, *_keyboard(sounding, width)])
+
+
+def _name(channel: int, pitch: int) -> str:
+    return KIT[PLACES[pitch]].name if channel == DRUMS and pitch in PLACES else note_name(pitch)
+
+
+FIRST, LAST = 21, 108
+"""The keys of a piano."""
+BLACK = frozenset((1, 3, 6, 8, 10))
+
+
+def _keyboard(sounding: set[int], width: int) -> list[Text]:
+    """Two rows: the black keys between the white ones, and the white ones alone.
+
+    A white key is two dots wide, the right one of which the black key above it takes, if there is one.
+    """
+    whites = [pitch for pitch in range(FIRST, LAST + 1) if pitch % 12 not in BLACK]
+    if width < len(whites):
+        return []
+    upper: list[str] = []
+    lower: list[str] = []
+    for white in whites:
+        black = white + 1 if (white + 1) % 12 in BLACK and white < LAST else white
+        lower += [_key(white, sounding)] * 2
+        upper += [_key(white, sounding), _key(black, sounding)]
+    return [_dots(row, width) for row in (upper, lower)]
+
+
+def _key(pitch: int, sounding: set[int]) -> str:
+    return TEAL if pitch in sounding else BLACK_KEY if pitch % 12 in BLACK else WHITE_KEY
+
+
+def _dots(colours: list[str], width: int) -> Text:
+    """A row of dots: a cell each, or half of one where the screen is too narrow."""
+    if width >= len(colours):
+        return Text.assemble(*((" ", f"on {colour}") for colour in colours))
+    pairs = zip(colours[::2], colours[1::2], strict=True)
+    return Text.assemble(*(("▌", f"{left} on {right}") for left, right in pairs))
+
+
+def trouble(remote: Remote, address: Address, reached: bool) -> Text:
+    """What the player should know; nothing if all is well."""
+    if reached:
+        return Text(remote.error, BAD)
+    nobody = f"nothing is listening at {address[0]}:{address[1]}: open pd_patches/audio_engine.pd, "
+    return Text(f"{nobody}or start neuralmidi stream", BAD)
+
+
+def keys() -> Text:
+    """The keys; none is torn from its meaning where the line ends."""
+    return Text("   ").join(
+        Text.assemble((keys.replace(" ", "\u00a0"), LOUD), (f"\u00a0{meaning}", QUIET))
+        for keys, meaning in KEYS
+    )
