@@ -1,9 +1,11 @@
 """What the screen of a remote control shows: what `Remote` knows, as coloured text."""
 
+from collections.abc import Iterable
 from itertools import groupby
 from typing import Final
 
-from rich.text import Text
+from rich.style import Style
+from rich.text import Span, Text
 
 from .controls import CONTROLS, Control
 from .kit import CHANNEL as DRUMS
@@ -14,8 +16,13 @@ from .remote import KEYS, Remote
 
 TEAL, QUIET, LOUD, BAD = "#2f7d78", "#7c8088", "bold", "red"
 """Readable on dark and on light: the background is the terminal's own."""
+GAP = "   "
 WHITE_KEY, BLACK_KEY = "#d8d6ce", "#2a2e33"
+SIXTEEN: Final = {TEAL: "cyan", QUIET: "default", WHITE_KEY: "white", BLACK_KEY: "black"}
+"""What these are where a terminal has 16 colours: the nearest ones would be grey in grey."""
 
+CHOOSING: Final = (("↑ ↓", "or a first letter"), ("Enter", "choose"), ("C", "close"))
+"""The keys while the list is open."""
 GAUGES: Final = ("temperature", "density", "intensity")
 REST: Final = (
     *("smooth", "top_k", "top_p", "repeats", "humanize", "swing"),
@@ -36,7 +43,9 @@ def head(title: str, address: Address, answers: bool, awaited: bool, width: int)
 
 def transport(remote: Remote, now: float) -> Text:
     """Who plays, where in the bar, how fast."""
-    composer = remote.values.get("composer", "no composer")
+    composer = remote.values.get("composer")
+    if composer is None:
+        return Text("nothing is known of it yet", QUIET)
     line = Text.assemble((str(composer), LOUD), *_hint(remote, "composer", now))
     line.append(" plays" if remote.playing else " is stopped", TEAL if remote.playing else QUIET)
     if remote.place:
@@ -59,32 +68,51 @@ def _hint(remote: Remote, name: str, now: float) -> list[tuple[str, str]]:
     return [] if asked is None else [(f" → {_number(asked)}", TEAL)]
 
 
-def gauges(remote: Remote, now: float, width: int) -> Text:
-    """The controls that have keys."""
-    return Text("\n").join(_gauge(CONTROLS[name], remote, now, width) for name in GAUGES)
+def gauges(remote: Remote, now: float, width: int, *, apart: bool) -> Text:
+    """The controls that have keys, with an empty line between them if there is room."""
+    lines = (_gauge(CONTROLS[name], remote, now, width) for name in GAUGES)
+    return Text("\n\n" if apart else "\n").join(lines)
 
 
 def _gauge(control: Control, remote: Remote, now: float, width: int) -> Text:
     """Name, range with what is of it, value."""
     value = remote.values.get(control.name)
-    cells = max(4, width - 37)
+    cells = max(4, width - 36)
     share = 0.0
     if isinstance(value, int | float):
         share = min(1.0, max(0.0, (value - control.low) / (control.high - control.low)))
     full = round(share * cells)
     line = Text.assemble(f"{control.name:<12}", (f"{_number(control.low):>4} ", QUIET))
     line.append("━" * full, TEAL).append("─" * (cells - full), QUIET)
-    line.append(f" {_number(control.high):<4}", QUIET)
+    line.append(f" {_number(control.high):<3}", QUIET)
     shown = "-" if value is None else f"{value:6.2f}" if isinstance(value, float) else str(value)
     return line.append(f" {shown:>6}", LOUD).append_text(Text.assemble(*_hint(remote, control.name, now)))
 
 
-def rest(remote: Remote) -> Text:
+def rest(remote: Remote, width: int) -> Text:
     """Everything else that is known."""
     known = [(name, remote.values[name]) for name in REST if remote.values.get(name, "") != ""]
-    return Text("   ").join(
-        Text.assemble((f"{name} ", QUIET), _number(value).replace(" ", "\u00a0")) for name, value in known
+    return _packed([Text.assemble((f"{name} ", QUIET), _number(value)) for name, value in known], width)
+
+
+def keys(remote: Remote, width: int, *, choosing: bool) -> Text:
+    """The keys, and what they do now."""
+    now = {"play/stop": "stop" if remote.playing else "play"}
+    texts = (
+        Text.assemble((names, LOUD), (f" {now.get(meaning, meaning)}", QUIET))
+        for names, meaning in (CHOOSING if choosing else KEYS)
     )
+    return _packed(texts, width, "  ")
+
+
+def _packed(texts: Iterable[Text], width: int, gap: str = GAP) -> Text:
+    """As many in a line as have room."""
+    lines = [Text()]
+    for text in texts:
+        if lines[-1] and lines[-1].cell_len + len(gap) + text.cell_len > width:
+            lines.append(Text())
+        lines[-1].append(gap if lines[-1] else "").append_text(text)
+    return Text("\n").join(lines)
 
 
 def _number(value: float | str) -> str:
@@ -109,9 +137,13 @@ def _name(channel: int, pitch: int) -> str:
     return KIT[PLACES[pitch]].name if channel == DRUMS and pitch in PLACES else note_name(pitch)
 
 
-FIRST, LAST = 21, 108
-"""The keys of a piano."""
 BLACK = frozenset((1, 3, 6, 8, 10))
+PIANO = tuple(pitch for pitch in range(21, 109) if pitch % 12 not in BLACK)
+"""The white keys of a piano."""
+MIDDLE = PIANO[2:]
+"""From the lowest C on: what is shown as far as there is room, if it is six octaves."""
+OCTAVE = 14
+"""Dots of an octave on the keyboard."""
 
 
 def _keyboard(sounding: set[int], width: int) -> list[Text]:
@@ -119,16 +151,16 @@ def _keyboard(sounding: set[int], width: int) -> list[Text]:
 
     A white key is two dots wide, the right one of which the black key above it takes, if there is one.
     """
-    whites = [pitch for pitch in range(FIRST, LAST + 1) if pitch % 12 not in BLACK]
-    if width < len(whites):
+    if width < len(PIANO):
         return []
-    upper: list[str] = []
-    lower: list[str] = []
-    for white in whites:
-        black = white + 1 if (white + 1) % 12 in BLACK and white < LAST else white
-        lower += [_key(white, sounding)] * 2
-        upper += [_key(white, sounding), _key(black, sounding)]
+    whites = PIANO if width >= 2 * len(PIANO) or width < 6 * OCTAVE else MIDDLE[: width // 2]
+    lower = [_key(white, sounding) for white in whites for _ in range(2)]
+    upper = [_key(key, sounding) for white in whites for key in (white, _right_of(white))]
     return [_dots(row, width) for row in (upper, lower)]
+
+
+def _right_of(white: int) -> int:
+    return white + 1 if (white + 1) % 12 in BLACK and white < PIANO[-1] else white
 
 
 def _key(pitch: int, sounding: set[int]) -> str:
@@ -151,9 +183,12 @@ def trouble(remote: Remote, address: Address, reached: bool) -> Text:
     return Text(f"{nobody}or start neuralmidi stream", BAD)
 
 
-def keys() -> Text:
-    """The keys; none is torn from its meaning where the line ends."""
-    return Text("   ").join(
-        Text.assemble((keys.replace(" ", "\u00a0"), LOUD), (f"\u00a0{meaning}", QUIET))
-        for keys, meaning in KEYS
-    )
+def in_sixteen_colours(picture: Text) -> Text:
+    """The same for a terminal that has no more."""
+    spans = [Span(span.start, span.end, _sixteen(span.style)) for span in picture.spans]
+    return Text(picture.plain, _sixteen(picture.style), spans=spans)
+
+
+def _sixteen(style: str | Style) -> str:
+    words = str(style).split()
+    return " ".join(SIXTEEN.get(word, word) for word in words)

@@ -214,7 +214,7 @@ class Remote:
         self._told("play", values)
 
     def _models(self, _: str, values: Sequence[Argument]) -> None:
-        self._listed, self._to_list = (), _whole(values) or 0
+        self._listed, self._to_list = (), _positive(values)
 
     def _model(self, _: str, values: Sequence[Argument]) -> None:
         """One of the composers; the old list counts until the new one is whole."""
@@ -227,10 +227,10 @@ class Remote:
         self._steps_per_bar("", values[1:])
 
     def _steps_per_beat(self, _: str, values: Sequence[Argument]) -> None:
-        self.steps_per_beat = max(1, _whole(values) or self.steps_per_beat)
+        self.steps_per_beat = _positive(values) or self.steps_per_beat
 
     def _steps_per_bar(self, _: str, values: Sequence[Argument]) -> None:
-        self.steps_per_bar = max(1, _whole(values) or self.steps_per_bar)
+        self.steps_per_bar = _positive(values) or self.steps_per_bar
 
     def _step_ms(self, _: str, values: Sequence[Argument]) -> None:
         """The tempo of an instrument that does not tell it."""
@@ -311,6 +311,10 @@ def _number(values: Sequence[Argument]) -> float | None:
 def _whole(values: Sequence[Argument]) -> int | None:
     value = _number(values)
     return None if value is None or value % 1 else int(value)
+
+
+def _positive(values: Sequence[Argument]) -> int:
+    return max(0, _whole(values) or 0)
 
 
 def _note(*arguments: Sequence[Argument]) -> tuple[int | None, ...]:

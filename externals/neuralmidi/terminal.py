@@ -33,7 +33,7 @@ from .remote import CHOOSE, FAREWELL, QUIT, Remote, Wish
 
 PATIENCE = 1.0
 """Seconds for the first answer."""
-WIDE, HIGH = 80, 22
+WIDE, HIGH = 80, 24
 """Columns and rows from which there is room for more."""
 FRAME = 1 / 15
 """Seconds from one picture to the next."""
@@ -59,24 +59,26 @@ class Terminal(App[None]):
     CSS = """
     Screen { padding: 0 2; overflow: hidden; }
     Static { height: auto; }
+    .title { display: none; color: ansi_default; text-style: bold; margin-bottom: 1; }
+    .high .title { display: block; }
     #head { height: 2; }
     #body { height: auto; margin-bottom: 1; }
-    #how { height: auto; }
+    #left { display: none; width: 18; height: auto; margin-right: 2; }
+    .wide #left, .choosing #left { display: block; }
+    #right { height: auto; }
     #who {
-        display: none; width: 20; height: 100%; max-height: 12; margin-right: 2; padding: 0; border: none;
-        background: transparent; scrollbar-size-vertical: 1;
+        height: auto; max-height: 45vh; padding: 0; border: none; color: ansi_default;
+        background: transparent; scrollbar-size-vertical: 1; scrollbar-color: #7c8088;
+        scrollbar-background: ansi_default;
     }
     #who > .option-list--option-highlighted {
         background: transparent; text-style: none; color: ansi_default;
     }
-    .choosing #who { display: block; }
-    .choosing #who > .option-list--option-highlighted { text-style: reverse; }
-    .wide #who { display: block; }
-    #transport { margin-bottom: 1; }
-    .high #gauges { margin-bottom: 1; }
+    .choosing #who > .option-list--option-highlighted { background: #2f7d78; color: #ffffff; }
+    #transport, .high #gauges { margin-bottom: 1; }
     #rest { display: none; }
     .high #rest { display: block; }
-    #space { height: 1fr; }
+    #foot { dock: bottom; height: auto; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c,ctrl+q", "quit", priority=True, show=False)]
     ENABLE_COMMAND_PALETTE = False
@@ -96,12 +98,19 @@ class Terminal(App[None]):
         """Put the widgets on the screen."""
         yield Static(id="head")
         with Horizontal(id="body"):
-            yield OptionList(id="who", markup=False)
-            with Vertical(id="how"):
-                for name in ("transport", "gauges", "rest"):
-                    yield Static(id=name)
-        for name in ("sounds", "space", "error", "keys"):
-            yield Static(id=name)
+            with Vertical(id="left"):
+                yield Static("WHO PLAYS", classes="title")
+                yield OptionList(id="who", markup=False)
+            with Vertical(id="right"):
+                yield Static("HOW IT PLAYS", classes="title")
+                yield Static(id="transport")
+                yield Static(id="gauges")
+                yield Static(id="rest")
+        yield Static("WHAT SOUNDS", classes="title")
+        yield Static(id="sounds")
+        with Vertical(id="foot"):
+            yield Static(id="error")
+            yield Static(id="keys")
 
     def on_mount(self) -> None:
         """Begin to listen, and to make oneself known."""
@@ -179,6 +188,9 @@ class Terminal(App[None]):
         self.choosing = open_it and bool(self.remote.composers)
         self.who.can_focus = self.choosing
         self.screen.set_class(self.choosing, "choosing")
+        composers = self.remote.composers
+        present = str(self.remote.values.get("composer"))
+        self.who.highlighted = composers.index(present) if present in composers else 0
         if open_it:
             self._send([Wish("/models")])
         self.set_focus(self.who if self.choosing else None)
@@ -204,20 +216,24 @@ class Terminal(App[None]):
         self.due = False
         now, remote = monotonic(), self.remote
         width = max(1, self.size.width - 4)
-        beside = max(1, self.query_one("#how").size.width)
+        beside = max(1, self.query_one("#right").size.width)
         awaited = now - self.begun < PATIENCE
         pictures = {
             "head": drawing.head(self.title, self.address, remote.answers(now), awaited, width),
             "transport": drawing.transport(remote, now),
-            "gauges": drawing.gauges(remote, now, beside),
-            "rest": drawing.rest(remote),
+            "gauges": drawing.gauges(remote, now, beside, apart=self.screen.has_class("high")),
+            "rest": drawing.rest(remote, beside),
             "sounds": drawing.sounds(remote, width),
             "error": drawing.trouble(remote, self.address, remote.answers(now) or awaited),
-            "keys": drawing.keys(),
+            "keys": drawing.keys(remote, width, choosing=self.choosing),
         }
         for name, picture in pictures.items():
-            self.query_one(f"#{name}", Static).update(picture)
+            self.query_one(f"#{name}", Static).update(self._coloured(picture))
         self._list()
+
+    def _coloured(self, picture: Text) -> Text:
+        plain = self.console.color_system == "standard"
+        return drawing.in_sixteen_colours(picture) if plain else picture
 
     def _list(self) -> None:
         """Show who can be chosen, if that has changed."""
@@ -226,7 +242,9 @@ class Terminal(App[None]):
         if lines != [str(option.prompt) for option in self.who.options]:
             highlighted = self.who.highlighted
             self.who.clear_options()
-            self.who.add_options([Text(line, drawing.TEAL if line[0] == "■" else "") for line in lines])
+            self.who.add_options(
+                [self._coloured(Text.assemble((line[0], drawing.TEAL), line[1:])) for line in lines]
+            )
             self.who.highlighted = min(highlighted or 0, len(lines) - 1) if lines else None
 
 
