@@ -48,7 +48,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """An error: ``asker`` has led to it, None: nobody has. If it has ``failed``, nothing prepared may sound."""
+    """An error: ``asker`` has led to it, None: nobody has. ``failed``: nothing prepared may sound."""
 
     asker: Address | None
     text: str

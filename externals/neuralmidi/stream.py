@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -214,32 +214,38 @@ def _play_below_a_screen(options: argparse.Namespace, arguments: Sequence[str]) 
     host = LOOPBACK if options.control_host == "0.0.0.0" else options.control_host
     address = host, port("control-port", options.control_port)
     command = [sys.executable, "-m", __package__, "stream", *arguments, "--while-stdin"]
-    errors = TemporaryFile("w+")
-    music = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=errors,
-        text=True,
-        start_new_session=True,  # Ctrl-C is for the screen
-    )
-    assert music.stdin
-    assert music.stdout
-    status = 0
-    try:
-        if music.stdout.readline():  # what plays; else it could not begin
-            # Nobody reads the other lines: the screen is told the same over OSC.
-            threading.Thread(target=deque, args=(music.stdout, 0), daemon=True).start()
-            status = terminal.run(address, f"neuralmidi stream: {options.composer}")
-    finally:
-        music.stdin.close()
-        _wait_for(music)
-        errors.seek(0)
-        sys.stderr.write(errors.read())
+    with TemporaryFile("w+") as errors:
+        music = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for the screen
+        )
+        try:
+            status = _run_screen(terminal.run, music, address, options.composer)
+        finally:
+            _end(music)
+            errors.seek(0)
+            sys.stderr.write(errors.read())
     return status or music.returncode
 
 
-def _wait_for(music: "subprocess.Popen[str]") -> None:
+def _run_screen(
+    run: Callable[[Address, str], int], music: "subprocess.Popen[str]", address: Address, composer: str
+) -> int:
+    assert music.stdout
+    if not music.stdout.readline():  # what plays; it could not begin
+        return 0
+    # Nobody reads the other lines: the screen is told the same over OSC.
+    threading.Thread(target=deque, args=(music.stdout, 0), daemon=True).start()
+    return run(address, f"neuralmidi stream: {composer}")
+
+
+def _end(music: "subprocess.Popen[str]") -> None:
+    assert music.stdin
+    music.stdin.close()
     try:
         music.wait(SECONDS)
     except subprocess.TimeoutExpired:

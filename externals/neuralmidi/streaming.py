@@ -129,9 +129,11 @@ class Stream:
         self._keep_time()
         dues = (self._notes_due, self._pulse_due, self.transport.next_due())
         due = min(due for due in dues if due is not None)
-        pipe = [] if while_readable is None else [while_readable]
-        readable = select.select([self._port, self.host, *pipe], [], [], max(0, due - _now()) / 1000)[0]
-        if pipe and while_readable in readable and not os.read(pipe[0], 4096):
+        watched: list[Port | Host | int] = [self._port, self.host]
+        if while_readable is not None:
+            watched.append(while_readable)
+        readable = select.select(watched, [], [], max(0, due - _now()) / 1000)[0]
+        if while_readable in readable and not os.read(watched[-1], 4096):  # type: ignore[arg-type]
             self.stop()
         if self.host in readable:
             self._take_results()
