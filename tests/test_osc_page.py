@@ -244,6 +244,7 @@ def test_the_second_pd_follows_and_turns(instrument: Port, tmp_path: Path) -> No
     patch.connect(
         (boxes["loadbang"], 0, connect, 0),
         (boxes["loadbang"], 0, listen, 0),
+        (boxes["loadbang"], 0, boxes["metro 2000"], 0),
         (connect, 0, out, 0),
         (boxes["metro 2000"], 0, port, 0),
         (port, 0, boxes["oscformat subscribe"], 0),
@@ -259,7 +260,6 @@ def test_the_second_pd_follows_and_turns(instrument: Port, tmp_path: Path) -> No
     )
     patch.log(boxes["route note_on note_off"], 0, "on")
     patch.log(boxes["route note_on note_off"], 1, "off")
-    patch.at(100, "1", boxes["metro 2000"])
     patch.at(200, "bang", warmer)
     patch.quit_at(1500)
     with ThreadPoolExecutor() as threads:
