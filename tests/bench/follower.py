@@ -3,11 +3,15 @@
 import select
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from neuralmidi.osc import Address, Argument, Malformed, Port
+
+AGAIN = 0.5
+"""Seconds after which a ping is taken for lost."""
 
 Note = tuple[int, int]
 """Pitch, channel."""
@@ -45,8 +49,8 @@ class Books:
 
     @property
     def balanced(self) -> bool:
-        """Every note that began has ended, once, by its own ``/note_off``."""
-        return self.ons == self.offs and not (self.doubled or self.stray or self.healed or self.sounding)
+        """Every note that began has ended, by its own ``/note_off``."""
+        return self.ons - self.doubled == self.offs and not (self.stray or self.healed or self.sounding)
 
     def enter(self, path: str, arguments: tuple[Argument, ...]) -> None:
         """Take note of a message."""
@@ -102,8 +106,8 @@ class Follower:
             heard.append(Heard(now, message.path, message.arguments))
         return heard
 
-    def wait(self, wanted: Callable[[Heard], bool], seconds: float = 10) -> Heard:
-        """The first message of a kind.
+    def wait(self, what: str, wanted: Callable[[Heard], bool], seconds: float = 10) -> Heard:
+        """The first message of a kind; ``what`` names it.
 
         Raises:
             RuntimeError: none came in time.
@@ -113,7 +117,7 @@ class Follower:
             for heard in self.listen(left):
                 if wanted(heard):
                     return heard
-        raise RuntimeError(f"nothing like it came from {self.instrument} in {seconds:g} s")
+        raise RuntimeError(f"no {what} came from {self.instrument} in {seconds:g} s")
 
     def pause(self, seconds: float) -> list[Heard]:
         """Everything that comes in so many seconds."""
@@ -130,17 +134,42 @@ class Follower:
             RuntimeError: it does not let us.
         """
         self.ask("/subscribe", self.port.address[1])
-        self.wait(lambda heard: heard.path == "/status" and heard.arguments[:1] == ("subscribed",))
+        self.wait("subscription", lambda heard: heard.arguments[:1] == ("subscribed",))
 
     def ping(self, seconds: float = 10) -> None:
-        """Wait until it has taken in all that came before.
+        """Wait until it has taken in all that came before; ask again where its port was too full for it.
 
         Raises:
             RuntimeError: it does not answer.
         """
         token = time.monotonic_ns() % 2**24  # a number that a float32 tells from others
-        self.ask("/ping", token)
-        self.wait(lambda heard: heard.path == "/pong" and heard.arguments == (token,), seconds)
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.ask("/ping", token)
+            with suppress(RuntimeError):
+                self.wait("pong", lambda heard: heard[1:] == ("/pong", (token,)), min(left, AGAIN))
+                return
+        raise RuntimeError(f"no pong came from {self.instrument} in {seconds:g} s")
+
+    def silence(self) -> None:
+        """Wait until it says that nothing sounds.
+
+        Raises:
+            RuntimeError: it does not.
+        """
+        self.wait("silence", lambda heard: heard.path == "/notes" and not heard.arguments)
+
+    def begin(self) -> None:
+        """Stop the music, and begin the books.
+
+        Raises:
+            RuntimeError: it does not stop.
+        """
+        self.subscribe()
+        self.ask("/play", 0)
+        self.ping()
+        self.silence()
+        self.books = Books()
 
     def close(self) -> None:
         """Leave without a word."""

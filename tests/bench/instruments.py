@@ -12,7 +12,7 @@ from pathlib import Path
 from neuralmidi.osc import Address, Port
 
 from tests.bench.follower import Follower, lost
-from tests.pd_runner import DATA, EXTERNALS, HELPERS, ROOT, Patch
+from tests.pd_runner import DATA, EXTERNALS, HELPERS, ROOT, Patch, Run
 
 PATIENCE = 30.0
 """Seconds that one may take to be there."""
@@ -50,6 +50,10 @@ class Instrument:
         if (status := self.process.poll()) is not None:
             raise RuntimeError(f"{self.name} ended with status {status}, and had said:\n{self.last_words()}")
 
+    def run(self) -> Run:
+        """What it has printed so far."""
+        return Run(self.log.read_text(errors="replace"), 0)
+
     def last_words(self) -> str:
         """The end of what it has printed."""
         return self.log.read_text(errors="replace")[-LAST_WORDS:]
@@ -57,18 +61,14 @@ class Instrument:
 
 @contextmanager
 def in_pd(
-    name: str, patch: Patch | Path, address: Address, folder: Path, *flags: str
+    patch: Patch, address: Address, folder: Path, *flags: str, externals: Path = EXTERNALS
 ) -> Iterator[Instrument]:
     """A patch that listens at ``address``, in a real Pd without sound card, in real time."""
-    if isinstance(patch, Patch):
-        file = folder / f"{name}.pd"
-        file.write_text(patch.text())
-    else:
-        file = patch
-    folders = (str(folder) for folder in (EXTERNALS, PATCHES, HELPERS, DATA))
-    paths = [word for folder in folders for word in ("-path", folder)]
+    file = folder / "patch.pd"
+    file.write_text(patch.text())
+    paths = [word for path in (externals, PATCHES, HELPERS, DATA) for word in ("-path", str(path))]
     command = ["pd", "-noprefs", "-stderr", "-nogui", "-nosound", "-nrt", *paths, "-lib", "neuralmidi"]
-    with _running(name, [*command, *flags, str(file)], address, folder) as instrument:
+    with _running("patch", [*command, *flags, str(file)], address, folder) as instrument:
         yield instrument
 
 
@@ -78,7 +78,7 @@ def streamer(model: Path, to: Address, folder: Path, *options: str) -> Iterator[
     address = free_address()
     command = [sys.executable, "-m", "neuralmidi", "stream", "--models", str(model.parent)]
     command += ["--composer", model.name, "--host", to[0], "--osc-port", str(to[1])]
-    command += ["--port", str(address[1]), *options]
+    command += ["--control-port", str(address[1]), *options]
     with _running("streamer", command, address, folder) as instrument:
         yield instrument
 
@@ -95,9 +95,15 @@ def free_address() -> Address:
 def _running(name: str, command: Sequence[str], address: Address, folder: Path) -> Iterator[Instrument]:
     """A program, from its first answer on; nothing of it is left afterwards."""
     log = folder / f"{name}.log"
+    environment = {**os.environ, "NEURALMIDI_PYTHON": sys.executable}  # for a copy of the externals
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
     instrument = Instrument(name, address, process, log)
     try:

@@ -5,9 +5,8 @@ import sys
 import textwrap
 from collections.abc import Sequence
 
-from tests.fuzz.targets import TARGETS
-
 from tests.fuzz.osc import FuzzError, Outcome, fuzz
+from tests.fuzz.targets import TARGETS
 
 PACKETS = 100_000
 HEADING = (
@@ -17,6 +16,7 @@ HEADING = (
     "errors answered",
     "notes begun",
     "ended",
+    "begun twice",
     "MB warm",
     "MB at the end",
 )
@@ -53,7 +53,7 @@ def main() -> int:
 def _row(name: str, outcome: Outcome) -> Sequence[object]:
     books = outcome.books
     memory = f"{outcome.warm:.1f}", f"{outcome.end:.1f}"
-    return name, outcome.sent, outcome.lost, outcome.errors, books.ons, books.offs, *memory
+    return name, outcome.sent, outcome.lost, outcome.errors, books.ons, books.offs, books.doubled, *memory
 
 
 def _table(rows: Sequence[Sequence[object]]) -> str:

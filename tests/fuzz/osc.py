@@ -11,7 +11,7 @@ from typing import Any
 
 from neuralmidi.osc import Address
 
-from tests.bench.follower import Books, Follower, Heard
+from tests.bench.follower import Books, Follower
 from tests.bench.instruments import Instrument
 from tests.fuzz.packets import packet
 from training.progress import progress
@@ -77,7 +77,7 @@ def fuzz(name: str, target: Target, seed: int, packets: int) -> Outcome:
         _stranger(instrument.address) as stranger,
     ):
         follower = Follower(instrument.address)
-        follower.subscribe()
+        follower.begin()
         target.plays(instrument, follower)
         answers: Counter[bytes] = Counter()
         warm = instrument.memory()
@@ -134,11 +134,11 @@ def composes(instrument: Instrument, follower: Follower) -> None:
     for path, *arguments in SETTINGS:
         follower.ask(path, *arguments)
     enough = books.ons + NOTES
-    follower.wait(lambda _: books.ons >= enough)
+    follower.wait(f"{NOTES} notes", lambda _: books.ons >= enough)
     follower.ask("/panic")
     follower.ask("/play", 0)
     follower.ping()
-    follower.wait(_is_silence)
+    follower.silence()
     if not books.balanced:
         raise RuntimeError(f"it has stopped, and its notes do not balance: {books}")
     follower.ask("/play", 1)
@@ -146,11 +146,7 @@ def composes(instrument: Instrument, follower: Follower) -> None:
 
 NOTES = 8
 SETTINGS: tuple[tuple[Any, ...], ...] = (
-    *(("/play", 0), ("/reset",), ("/composer", "tiny2"), ("/smooth", 0), ("/temperature", 0.5)),
+    *(("/panic",), ("/play", 0), ("/reset",), ("/composer", "tiny2"), ("/smooth", 0), ("/temperature", 0.5)),
     *(("/density", 1), ("/unmute",), ("/top_k", 0), ("/top_p", 1), ("/tempo", 480), ("/play", 1)),
 )
 """What lets it play, whatever has been asked before."""
-
-
-def _is_silence(heard: Heard) -> bool:
-    return heard.path == "/notes" and not heard.arguments

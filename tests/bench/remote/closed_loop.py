@@ -43,7 +43,7 @@ def to_note(follower: Follower, seconds: float, pause: Pause) -> Loop:
     loop, draw = Loop(), random.Random(1)
     follower.ask("/smooth", 0)
     follower.ask("/intensity", QUIET)
-    follower.wait(lambda heard: _shows(heard, QUIET), PATIENCE)
+    follower.wait("quiet note", lambda heard: _shows(heard, QUIET))
     intensity = QUIET
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -116,6 +116,6 @@ def _there_and_back(
         path, *arguments = question(turn)
         begin = time.monotonic()
         follower.ask(str(path), *arguments)
-        heard = follower.wait(lambda heard, turn=turn: answers(heard, turn), PATIENCE)
+        heard = follower.wait("answer", lambda heard, turn=turn: answers(heard, turn))
         times.append(1000 * (heard.time - begin))
     return times
