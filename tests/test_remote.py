@@ -142,7 +142,7 @@ def test_nothing_sounds_of_an_instrument_that_is_gone() -> None:
 
 def test_notes_are_followed_by_channel() -> None:
     remote = Remote(PORT)
-    for path, arguments, sounding in [
+    steps: list[tuple[str, tuple[Argument, ...], dict[tuple[int, int], int]]] = [
         ("/note_on", (60, 80, 1), {(1, 60): 80}),
         ("/note_on", (60.0, 90.0, 2), {(1, 60): 80, (2, 60): 90}),
         ("/note_vel", (60, 33, 2), {(1, 60): 80, (2, 60): 33}),
@@ -155,7 +155,8 @@ def test_notes_are_followed_by_channel() -> None:
         ("/notes", (64, 1, 67, 1), {(1, 64): 70, (1, 67): 64}),
         ("/notes", (67, 1), {(1, 67): 64}),
         ("/notes", (), {}),
-    ]:
+    ]
+    for path, arguments, sounding in steps:
         remote.hear(path, arguments, 0)
         assert remote.sounding == sounding, (path, arguments)
 
@@ -187,8 +188,8 @@ def test_bars_and_beats_are_counted_in_the_grid() -> None:
     for step, place in ((0, (1, 1)), (4, (1, 2)), (11, (1, 3)), (12.0, (2, 1)), (25, (3, 1))):
         remote.hear("/step", (step, 60, 64), 0)
         assert remote.place == place
-    for step in (-1, "x", nan, 1.5):
-        remote.hear("/step", (step,), 0)
+    for garbage in (-1, "x", nan, 1.5):
+        remote.hear("/step", (garbage,), 0)
         assert remote.place == (3, 1)
 
 
@@ -203,11 +204,11 @@ def test_composers_are_listed_in_any_order() -> None:
     remote = told(("models", 2.0), ("model", "chopin"), ("model", "bach"))
     assert remote.composers == ("bach", "chopin")
     status(remote, "models", 2)
-    assert remote.composers == ("bach", "chopin"), "the old list, until the new one is there"
-    status(remote, "model", "drums")
-    assert remote.composers == ("bach", "chopin", "drums")
-    status(remote, "model", "bach")
-    assert remote.composers == ("bach", "drums")
+    lists = [remote.composers]
+    for name in ("drums", "bach"):
+        status(remote, "model", name)
+        lists.append(remote.composers)
+    assert lists == [("bach", "chopin"), ("bach", "chopin", "drums"), ("bach", "drums")], "whole, then new"
 
 
 def test_info_tells_everything_at_once() -> None:

@@ -21,7 +21,7 @@ WHITE_KEY, BLACK_KEY = "#d8d6ce", "#2a2e33"
 SIXTEEN: Final = {TEAL: "cyan", QUIET: "default", WHITE_KEY: "white", BLACK_KEY: "black"}
 """What these are where a terminal has 16 colours: the nearest ones would be grey in grey."""
 
-CHOOSING: Final = (("↑ ↓", "or a first letter"), ("Enter", "choose"), ("C", "close"))
+CHOOSING: Final = (("↑ ↓", "or a first letter"), ("Enter", "choose"), ("Esc", "close"))
 """The keys while the list is open."""
 GAUGES: Final = ("temperature", "density", "intensity")
 REST: Final = (

@@ -37,7 +37,9 @@ WIDE, HIGH = 80, 24
 """Columns and rows from which there is room for more."""
 FRAME = 1 / 15
 """Seconds from one picture to the next."""
-GRACE = 2.0
+MOVES = ("up", "down", "enter")
+"""The keys of an open list."""
+GRACE = 1.0
 """Seconds for an orderly end: a terminal that takes nothing any more would hold it up for ever."""
 LEAVE = b"\x1b[?2004l\x1b[?7h\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?1004l\x1b[0m"
 """No bracketed paste, wrapped lines, plain keys, the main screen, a cursor, no focus reports, no colour."""
@@ -114,7 +116,8 @@ class Terminal(App[None]):
 
     def on_mount(self) -> None:
         """Begin to listen, and to make oneself known."""
-        self.who = self.query_one(OptionList)
+        self.who, self.right = self.query_one(OptionList), self.query_one("#right")
+        self.parts = {part.id: part for part in self.query(Static) if part.id}
         self.who.can_focus = False
         self.loop = asyncio.get_running_loop()
         self.loop.add_reader(self.port.fileno(), self._receive)
@@ -140,7 +143,9 @@ class Terminal(App[None]):
         letter = event.character if event.is_printable and event.character else ""
         key = letter.lower().strip() or event.key
         if self.choosing and self._found(letter.lower()):
-            self._highlight(self._found(letter.lower()))
+            self.who.highlighted = self._found(letter.lower())[0]
+        elif self.choosing and key in MOVES:
+            pass  # the list takes them itself
         elif key == QUIT:
             self.exit()
         elif key == CHOOSE or (self.choosing and key == "escape"):
@@ -203,9 +208,6 @@ class Terminal(App[None]):
         found = [place for place, name in enumerate(names) if letter and name.lower().startswith(letter)]
         return sorted(found, key=lambda place: (place <= here, place))
 
-    def _highlight(self, places: list[int]) -> None:
-        self.who.highlighted = places[0]
-
     def _changed(self) -> None:
         """Draw soon: many messages make one picture."""
         if not self.due:
@@ -214,9 +216,11 @@ class Terminal(App[None]):
 
     def _draw(self) -> None:
         self.due = False
+        if not all(part.is_attached for part in self.parts.values()):  # it is being closed
+            return
         now, remote = monotonic(), self.remote
         width = max(1, self.size.width - 4)
-        beside = max(1, self.query_one("#right").size.width)
+        beside = max(1, self.right.size.width)
         awaited = now - self.begun < PATIENCE
         pictures = {
             "head": drawing.head(self.title, self.address, remote.answers(now), awaited, width),
@@ -228,7 +232,7 @@ class Terminal(App[None]):
             "keys": drawing.keys(remote, width, choosing=self.choosing),
         }
         for name, picture in pictures.items():
-            self.query_one(f"#{name}", Static).update(self._coloured(picture))
+            self.parts[name].update(self._coloured(picture))
         self._list()
 
     def _coloured(self, picture: Text) -> Text:
