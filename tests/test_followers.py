@@ -46,7 +46,7 @@ def test_who_does_not_answer_is_dropped_but_never_the_receiver() -> None:
     first, second, third = many(3)
     for each in (first, second, third):
         followers.subscribe(0, each)
-    dropped = {}
+    dropped: dict[tuple[str, int], float] = {}
     for now in range(int(PULSE), 20001, int(PULSE)):
         followers.hear(now - 1, first)
         followers.hear(now - 1, SENDER)  # does not follow

@@ -362,7 +362,7 @@ class Laters(RuleBasedStateMachine):
 
 
 def run(machine: type[RuleBasedStateMachine]) -> None:
-    run_state_machine_as_test(machine, settings=settings(max_examples=60, deadline=None))  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(machine, settings=settings(max_examples=60, deadline=None))
 
 
 def test_the_line_is_that_of_the_bridge(handover_c: ctypes.CDLL) -> None:

@@ -67,7 +67,7 @@ def main(arguments: Sequence[str]) -> int:
         NeuralMIDIError: it cannot begin.
     """
     options = _parser().parse_args(arguments)
-    if sys.stdin.isatty() and sys.stdout.isatty():
+    if all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         return _play_below_a_screen(options, arguments)
     return _play(options)
 
@@ -121,7 +121,7 @@ def _play(options: argparse.Namespace) -> int:
     status = 1
     try:
         with _ended_by_signals(stream):
-            with quiet():
+            with quiet(), _ended_if_it_fails(stream):
                 stream.prepare(options.models, _wishes(options))
             log.say(_told(options.composer, receiver, control.address))
             status = stream.play(while_readable=sys.stdin.fileno() if options.while_stdin else None)
@@ -137,6 +137,16 @@ def _play(options: argparse.Namespace) -> int:
         sys.stderr.flush()
         os._exit(status)
     return status
+
+
+@contextmanager
+def _ended_if_it_fails(stream: Stream) -> Iterator[None]:
+    """Let the composer end first: a model that it is just loading would say so."""
+    try:
+        yield
+    except NeuralMIDIError:
+        stream.host.close()
+        raise
 
 
 def _check_models(folder: Path) -> None:
