@@ -121,7 +121,7 @@ def _number(value: float | str) -> str:
 
 def sounds(remote: Remote, width: int) -> Text:
     """The notes that sound, by name and on a keyboard."""
-    names = Text(no_wrap=True, overflow="ellipsis")
+    names = Text()
     for channel, notes in groupby(sorted(remote.sounding), key=lambda note: note[0]):
         names.append(f"{'   ' if names else ''}")
         if channel != 1:
@@ -170,9 +170,12 @@ def _key(pitch: int, sounding: set[int]) -> str:
 def _dots(colours: list[str], width: int) -> Text:
     """A row of dots: a cell each, or half of one where the screen is too narrow."""
     if width >= len(colours):
-        return Text.assemble(*((" ", f"on {colour}") for colour in colours))
-    pairs = zip(colours[::2], colours[1::2], strict=True)
-    return Text.assemble(*(("▌", f"{left} on {right}") for left, right in pairs))
+        cells = [(" ", f"on {colour}") for colour in colours]
+    else:
+        pairs = zip(colours[::2], colours[1::2], strict=True)
+        cells = [("▌", f"{left} on {right}") for left, right in pairs]
+    runs = ((cell, len(list(alike))) for cell, alike in groupby(cells))
+    return Text.assemble(*((dot * count, style) for (dot, style), count in runs))
 
 
 def trouble(remote: Remote, address: Address, reached: bool) -> Text:

@@ -60,7 +60,8 @@ class Terminal(App[None]):
 
     CSS = """
     Screen { padding: 0 2; overflow: hidden; }
-    Static { height: auto; }
+    Static { height: auto; text-wrap: nowrap; text-overflow: ellipsis; }
+    #error { text-wrap: wrap; }
     .title { display: none; color: ansi_default; text-style: bold; margin-bottom: 1; }
     .high .title { display: block; }
     #head { height: 2; }
@@ -93,6 +94,7 @@ class Terminal(App[None]):
         self.fault: Exception | None = None
         self.signal = 0
         self.choosing = self.due = False
+        self.shown: dict[str, Text] = {}
         self.loop: asyncio.AbstractEventLoop | None = None
         self.error_console = Console(file=StringIO())  # a player reads one line, not a traceback
 
@@ -232,8 +234,16 @@ class Terminal(App[None]):
             "keys": drawing.keys(remote, width, choosing=self.choosing),
         }
         for name, picture in pictures.items():
-            self.parts[name].update(self._coloured(picture))
+            self._show(name, self._coloured(picture))
         self._list()
+
+    def _show(self, name: str, picture: Text) -> None:
+        """Draw only what is new, and lay out anew only what has another height: a line is slow to send."""
+        before = self.shown.get(name, Text())
+        if picture != before:
+            same_height = name != "error" and picture.plain.count("\n") == before.plain.count("\n")
+            self.parts[name].update(picture, layout=not same_height)
+            self.shown[name] = picture
 
     def _coloured(self, picture: Text) -> Text:
         plain = self.console.color_system == "standard"
