@@ -86,6 +86,7 @@ class Follower:
         self.instrument = instrument
         self.port = Port()
         self.books = Books()
+        self._rest: list[Heard] = []  # came with what was waited for, and behind it
 
     def ask(self, path: str, *arguments: Argument) -> None:
         """Send the instrument a message; what it answers is heard like everything else."""
@@ -93,9 +94,9 @@ class Follower:
 
     def listen(self, seconds: float = 0) -> list[Heard]:
         """What has come, oldest first; waits so long for the first."""
-        select.select([self.port], [], [], seconds)
+        heard, self._rest = self._rest, []
+        select.select([self.port], [], [], 0 if heard else seconds)
         now = time.monotonic()
-        heard = []
         for message in self.port.receive():
             if isinstance(message, Malformed):
                 self.books.malformed += 1
@@ -114,10 +115,21 @@ class Follower:
         """
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            for heard in self.listen(left):
+            came = self.listen(left)
+            for place, heard in enumerate(came):
                 if wanted(heard):
+                    self._rest = came[place + 1 :]
                     return heard
         raise RuntimeError(f"no {what} came from {self.instrument} in {seconds:g} s")
+
+    def expect(self, path: str, *arguments: Argument, seconds: float = 10) -> Heard:
+        """The first message that is this one.
+
+        Raises:
+            RuntimeError: it did not come in time.
+        """
+        words = " ".join(map(str, (path, *arguments)))
+        return self.wait(words, lambda heard: heard[1:] == (path, arguments), seconds)
 
     def pause(self, seconds: float) -> list[Heard]:
         """Everything that comes in so many seconds."""
@@ -147,7 +159,7 @@ class Follower:
         while (left := end - time.monotonic()) > 0:
             self.ask("/ping", token)
             with suppress(RuntimeError):
-                self.wait("pong", lambda heard: heard[1:] == ("/pong", (token,)), min(left, AGAIN))
+                self.expect("/pong", token, seconds=min(left, AGAIN))
                 return
         raise RuntimeError(f"no pong came from {self.instrument} in {seconds:g} s")
 
@@ -157,7 +169,7 @@ class Follower:
         Raises:
             RuntimeError: it does not.
         """
-        self.wait("silence", lambda heard: heard.path == "/notes" and not heard.arguments)
+        self.expect("/notes")
 
     def begin(self) -> None:
         """Stop the music, and begin the books.

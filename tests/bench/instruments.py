@@ -12,7 +12,7 @@ from pathlib import Path
 from neuralmidi.osc import Address, Port
 
 from tests.bench.follower import Follower, lost
-from tests.pd_runner import DATA, EXTERNALS, HELPERS, ROOT, Patch, Run
+from tests.pd_runner import DATA, EXTERNALS, HELPERS, ROOT, Patch
 
 PATIENCE = 30.0
 """Seconds that one may take to be there."""
@@ -50,13 +50,13 @@ class Instrument:
         if (status := self.process.poll()) is not None:
             raise RuntimeError(f"{self.name} ended with status {status}, and had said:\n{self.last_words()}")
 
-    def run(self) -> Run:
+    def said(self) -> str:
         """What it has printed so far."""
-        return Run(self.log.read_text(errors="replace"), 0)
+        return self.log.read_text(errors="replace")
 
     def last_words(self) -> str:
         """The end of what it has printed."""
-        return self.log.read_text(errors="replace")[-LAST_WORDS:]
+        return self.said()[-LAST_WORDS:]
 
 
 @contextmanager
@@ -68,7 +68,7 @@ def in_pd(
     file.write_text(patch.text())
     paths = [word for path in (externals, PATCHES, HELPERS, DATA) for word in ("-path", str(path))]
     command = ["pd", "-noprefs", "-stderr", "-nogui", "-nosound", "-nrt", *paths, "-lib", "neuralmidi"]
-    with _running("patch", [*command, *flags, str(file)], address, folder) as instrument:
+    with program("patch", [*command, *flags, str(file)], address, folder) as instrument:
         yield instrument
 
 
@@ -79,7 +79,7 @@ def streamer(model: Path, to: Address, folder: Path, *options: str) -> Iterator[
     command = [sys.executable, "-m", "neuralmidi", "stream", "--models", str(model.parent)]
     command += ["--composer", model.name, "--host", to[0], "--osc-port", str(to[1])]
     command += ["--control-port", str(address[1]), *options]
-    with _running("streamer", command, address, folder) as instrument:
+    with program("streamer", command, address, folder) as instrument:
         yield instrument
 
 
@@ -92,7 +92,7 @@ def free_address() -> Address:
 
 
 @contextmanager
-def _running(name: str, command: Sequence[str], address: Address, folder: Path) -> Iterator[Instrument]:
+def program(name: str, command: Sequence[str], address: Address, folder: Path) -> Iterator[Instrument]:
     """A program, from its first answer on; nothing of it is left afterwards."""
     log = folder / f"{name}.log"
     environment = {**os.environ, "NEURALMIDI_PYTHON": sys.executable}  # for a copy of the externals

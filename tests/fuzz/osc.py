@@ -1,13 +1,13 @@
 """Sends packets that nobody should send to an instrument, and looks whether it plays on."""
 
 import socket
+import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from neuralmidi.osc import Address
 
@@ -20,8 +20,10 @@ STRANGER = "127.0.0.77"
 """Where packets come from: a computer of its own, so that what they make an instrument send hits nobody."""
 BATCH = 100
 """Packets until the instrument is given the time to take them all in."""
-LOOKS = 20
-"""How often it is looked at more closely in a run."""
+LOOKS, APART = 20, 10
+"""How often it is looked at more closely in a run, and batches from one time to the next, at least."""
+DYING = 0.5
+"""Seconds from the end of a port to that of the process."""
 WARM = 0.1
 """The part of a run after which memory is taken for what an instrument needs."""
 
@@ -36,7 +38,7 @@ class Target:
     """
 
     start: Callable[[Path], AbstractContextManager[Instrument]]
-    plays: Callable[[Instrument, Follower], None]
+    plays: Callable[[Follower], None]
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def fuzz(name: str, target: Target, seed: int, packets: int) -> Outcome:
     ):
         follower = Follower(instrument.address)
         follower.begin()
-        target.plays(instrument, follower)
+        target.plays(follower)
         answers: Counter[bytes] = Counter()
         warm = instrument.memory()
         batches = range(0, packets, BATCH)
@@ -89,8 +91,8 @@ def fuzz(name: str, target: Target, seed: int, packets: int) -> Outcome:
                     stranger.send(packet(seed, number))
                 answers += _answers(stranger)
                 follower.ping()
-                if place % max(1, len(batches) // LOOKS) == 0 or last == packets:
-                    target.plays(instrument, follower)
+                if place % max(APART, len(batches) // LOOKS) == 0 or last == packets:
+                    target.plays(follower)
             except (RuntimeError, ConnectionError) as error:
                 raise FuzzError(last, _why(instrument, error)) from None
             if last <= WARM * packets:
@@ -101,7 +103,9 @@ def fuzz(name: str, target: Target, seed: int, packets: int) -> Outcome:
 
 
 def _why(instrument: Instrument, error: Exception) -> str:
-    """That it has died, if it has; else what it did not do."""
+    """That it has died, if it has or is about to; else what it did not do."""
+    with suppress(subprocess.TimeoutExpired):
+        instrument.process.wait(DYING)
     try:
         instrument.check()
     except RuntimeError as death:
@@ -126,27 +130,3 @@ def _answers(stranger: socket.socket) -> Counter[bytes]:
         except BlockingIOError:
             return answers
         answers[b"error" if b"error\0" in answer else b"other"] += 1
-
-
-def composes(instrument: Instrument, follower: Follower) -> None:
-    """Raise a RuntimeError unless a composer plays when it is asked to, and stops when it is asked to."""
-    books = follower.books
-    for path, *arguments in SETTINGS:
-        follower.ask(path, *arguments)
-    enough = books.ons + NOTES
-    follower.wait(f"{NOTES} notes", lambda _: books.ons >= enough)
-    follower.ask("/panic")
-    follower.ask("/play", 0)
-    follower.ping()
-    follower.silence()
-    if not books.balanced:
-        raise RuntimeError(f"it has stopped, and its notes do not balance: {books}")
-    follower.ask("/play", 1)
-
-
-NOTES = 8
-SETTINGS: tuple[tuple[Any, ...], ...] = (
-    *(("/panic",), ("/play", 0), ("/reset",), ("/composer", "tiny2"), ("/smooth", 0), ("/temperature", 0.5)),
-    *(("/density", 1), ("/unmute",), ("/top_k", 0), ("/top_p", 1), ("/tempo", 480), ("/play", 1)),
-)
-"""What lets it play, whatever has been asked before."""

@@ -1,18 +1,76 @@
-"""What is fuzzed: name and target."""
+"""What is fuzzed: the patch, with either source, and the streamer."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.bench.instruments import Instrument, free_address, streamer
-from tests.fuzz.osc import Target, composes
-from tests.pd_runner import DATA
+from neuralmidi.osc import Address
+
+from tests.bench.follower import Follower
+from tests.bench.instruments import Instrument, free_address, in_pd, streamer
+from tests.bench.remote import patches
+from tests.fuzz.osc import Target
+from tests.pd_runner import DATA, Patch
+
+MODEL = DATA / "tiny2"
+GONE = 0.8
+"""Seconds after which a stream that has fallen silent is over for a patch."""
+NOTES = 8
+SETTINGS = (
+    *(("/panic",), ("/play", 0), ("/reset",), ("/composer", MODEL.name), ("/smooth", 0)),
+    *(("/temperature", 0.5), ("/density", 1), ("/unmute",), ("/top_k", 0), ("/top_p", 1)),
+    *(("/tempo", 480), ("/play", 1)),
+)
+"""What lets a composer play, whatever has been asked before."""
 
 
-@contextmanager
+def composes(follower: Follower) -> None:
+    """Raise a RuntimeError unless a composer plays when it is asked to, and stops when it is asked to."""
+    books = follower.books
+    for path, *numbers in SETTINGS:
+        follower.ask(str(path), *numbers)
+    enough = books.ons + NOTES
+    follower.wait(f"{NOTES} notes", lambda _: books.ons >= enough)
+    follower.ask("/panic")
+    follower.ask("/play", 0)
+    _ends(follower)
+    follower.ask("/play", 1)
+
+
+def streams(follower: Follower) -> None:
+    """Raise a RuntimeError unless a patch plays what somebody streams to it, and ends it."""
+    follower.ask("/panic")
+    follower.pause(GONE)  # then any other stream is over
+    for pitch in range(60, 60 + NOTES):
+        follower.ask("/note_on", pitch, 100, 1)
+        follower.expect("/note_on", pitch, 100, 1)
+        follower.ask("/note_off", pitch, 1)
+    _ends(follower)
+
+
+def _ends(follower: Follower) -> None:
+    follower.ping()
+    follower.silence()
+    if not follower.books.balanced:
+        raise RuntimeError(f"nothing shall sound any more, and the notes do not balance: {follower.books}")
+
+
+def _in_pd(patch: Callable[[Address], Patch]) -> Callable[[Path], Iterator[Instrument]]:
+    def start(folder: Path) -> Iterator[Instrument]:
+        address = free_address()
+        with in_pd(patch(address), address, folder) as instrument:
+            yield instrument
+
+    return start
+
+
 def _streamer(folder: Path) -> Iterator[Instrument]:
-    with streamer(DATA / "tiny2", free_address(), folder) as instrument:
+    with streamer(MODEL, free_address(), folder) as instrument:
         yield instrument
 
 
-TARGETS = {"streamer": Target(_streamer, composes)}
+TARGETS: Mapping[str, Target] = {
+    "patch": Target(contextmanager(_in_pd(lambda address: patches.voiced(MODEL, address))), composes),
+    "stream": Target(contextmanager(_in_pd(patches.streamed)), streams),
+    "streamer": Target(contextmanager(_streamer), composes),
+}

@@ -13,6 +13,7 @@ from tests.bench.in_pd import LATE, Records, read, workshop
 from tests.bench.instruments import Instrument, free_address, in_pd
 from tests.bench.remote import patches
 from tests.bench.table import Row, single, spread
+from tests.pd_runner import Run
 
 AWAKE = ("-sleepgrain", "0.5")
 WRITING = 10.0
@@ -38,7 +39,7 @@ class Watch:
 
     def rows(self) -> Iterator[Row]:
         """Notes as they leave the composer, and the lateness of ticks in each phase."""
-        velocities = [velocity for _, _, velocity, _ in self._instrument.run().notes(patches.NOTES)]
+        velocities = [velocity for _, _, velocity, _ in Run(self._instrument.said(), 0).notes(patches.NOTES)]
         how = "as they leave the composer"
         yield single("patch: notes begun, inside", "notes", how, sum(v > 0 for v in velocities))
         yield single("patch: notes ended, inside", "notes", how, sum(v == 0 for v in velocities))
@@ -67,7 +68,6 @@ def watched(model: Path) -> Iterator[tuple[Instrument, Watch]]:
     with workshop() as externals:
         records, address, door = externals.parent / "records", free_address(), _free_door()
         patch = patches.voiced(model, address)
-        patches.log_notes(patch)
         watch, listen, start = (
             patch.obj(text) for text in (f"stopwatch {records}", "netreceive", "loadbang")
         )

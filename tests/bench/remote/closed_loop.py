@@ -4,6 +4,8 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
 
 from tests.bench.follower import Follower, Heard
 
@@ -17,6 +19,10 @@ PATIENCE = 10.0
 Pause = tuple[float, float]
 """Seconds between an answer and the next question: at least, and less than. Drawn evenly, so that questions
 fall on every place in a step and in a tick of Pd."""
+
+
+Bare = tuple[Any, ...]
+"""Address and arguments."""
 
 
 @dataclass
@@ -84,38 +90,31 @@ def _shows(heard: Heard, intensity: int) -> bool:
 
 def to_pong(follower: Follower, seconds: float, pause: Pause) -> list[float]:
     """From ``/ping`` to ``/pong``: ms."""
-    return _there_and_back(follower, seconds, pause, lambda turn: ("/ping", turn), _pong)
-
-
-def _pong(heard: Heard, turn: int) -> bool:
-    return heard.path == "/pong" and heard.arguments == (turn,)
+    return _there_and_back(follower, seconds, pause, lambda turn: (("/ping", turn), ("/pong", turn)))
 
 
 def straight_through(follower: Follower, seconds: float, pause: Pause) -> list[float]:
     """From a key to the note that it plays, where the patch connects the one with the other: ms."""
-    return _there_and_back(follower, seconds, pause, lambda turn: ("/note", 60, 1 + turn % 127), _same)
 
+    def key(turn: int) -> tuple[Bare, Bare]:
+        velocity = 1 + turn % 127
+        return ("/note", 60, velocity), ("/note_on", 60, velocity, 1)
 
-def _same(heard: Heard, turn: int) -> bool:
-    return heard.path == "/note_on" and heard.arguments[1] == 1 + turn % 127
+    return _there_and_back(follower, seconds, pause, key)
 
 
 def _there_and_back(
-    follower: Follower,
-    seconds: float,
-    pause: Pause,
-    question: Callable[[int], tuple[str | int, ...]],
-    answers: Callable[[Heard, int], bool],
+    follower: Follower, seconds: float, pause: Pause, pair: Callable[[int], tuple[Bare, Bare]]
 ) -> list[float]:
+    """Send the first message of a pair and wait for the second, over and over."""
     times, draw = [], random.Random(1)
     end = time.monotonic() + seconds
-    turn = 0
-    while time.monotonic() < end:
+    for turn in count(1):
         follower.pause(draw.uniform(*pause))
-        turn += 1
-        path, *arguments = question(turn)
+        if time.monotonic() > end:
+            break
+        question, answer = pair(turn)
         begin = time.monotonic()
-        follower.ask(str(path), *arguments)
-        heard = follower.wait("answer", lambda heard, turn=turn: answers(heard, turn))
-        times.append(1000 * (heard.time - begin))
+        follower.ask(*question)
+        times.append(1000 * (follower.expect(*answer).time - begin))
     return times

@@ -1,7 +1,7 @@
 """What is measured over UDP: closed loops, and how even onsets are."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ TEMPO = 120
 SEED = 3
 AWAKE = ("-sleepgrain", "0.5")
 """Without a sound card Pd sleeps up to 5 ms at a time, which would be much of what is measured."""
+ASLEEP = "asleep for 5 ms at a time"
 SHORT, LONG = (0.002, 0.02), (0.02, 0.15)
 """Pauses between two questions, where steps follow on each other soon and where they do not."""
 PART = 0.25
@@ -72,7 +73,7 @@ def loops(plan: Plan) -> Iterator[Row]:
     """From a message over UDP to the first note over UDP that shows it."""
     yield from _transport(plan)
     yield from _banged(plan, "a bang every 1.5 ms", *AWAKE)
-    yield from _banged(plan, "a bang every 1.5 ms, Pd asleep for 5 ms at a time")
+    yield from _banged(plan, f"a bang every 1.5 ms, {ASLEEP}")
     yield from _clocked(plan)
     yield from _streamed(plan)
 
@@ -134,40 +135,42 @@ def _rows(what: str, plan: Plan, loop: Loop) -> Iterator[Row]:
 
 def jitter(plan: Plan) -> Iterator[Row]:
     """The object beside the streamer: how far onsets are from an even grid."""
-    yield from _object(plan)
-    yield from _stream(plan)
+    for pd, flags in (("Pd", AWAKE), (f"Pd, {ASLEEP}", ())):
+        yield from _object(plan, pd, flags)
+        yield from _stream(plan, pd, flags)
 
 
 def jitter_seconds(plan: Plan) -> float:
     """How long `jitter` takes."""
-    return 2 * plan.seconds + 3 * STARTS
+    return 4 * plan.seconds + 6 * STARTS
 
 
 FITTED = f"distance from the even grid that fits best; {TEMPO} BPM, the same composer and seed"
 
 
-def _object(plan: Plan) -> Iterator[Row]:
+def _object(plan: Plan, pd: str, flags: Sequence[str]) -> Iterator[Row]:
     address = free_address()
     box = patches.clocked(plan.model, address)
-    with playing(box, address, *AWAKE) as instrument, followed(instrument) as follower:
+    with playing(box, address, *flags) as instrument, followed(instrument) as follower:
         begin(follower)
         came = heard(follower.pause(plan.seconds))
-        left = printed(instrument.run(), patches.NOTES)
-    yield spread("onset, object, in Pd", "ms", f"logical time; {FITTED}", deviations(left))
-    how = f"arrival at a follower of [osc_remote]; {FITTED}"
-    yield spread("onset, object, over UDP", "ms", how, deviations(came))
+        left = printed(instrument.said(), patches.PLAYED)
+    yield spread(f"onset, object in {pd}: logical time", "ms", FITTED, deviations(left))
+    how = f"{FITTED}; at a follower of [osc_remote]"
+    yield spread(f"onset, object in {pd}: over UDP", "ms", how, deviations(came))
 
 
-def _stream(plan: Plan) -> Iterator[Row]:
+def _stream(plan: Plan, pd: str, flags: Sequence[str]) -> Iterator[Row]:
     address = free_address()
     with (
-        playing(patches.streamed(address), address, *AWAKE) as receiver,
+        playing(patches.streamed(address), address, *flags) as receiver,
         stream(plan, address) as instrument,
         followed(instrument) as follower,
     ):
         begin(follower)
         came = heard(follower.pause(plan.seconds))
-        left = printed(receiver.run(), patches.NOTES)
-    yield spread("onset, streamer, over UDP", "ms", f"arrival at a follower; {FITTED}", deviations(came))
-    how = f"logical time at which it leaves [stream]; {FITTED}"
-    yield spread("onset, streamer, in Pd", "ms", how, deviations(left))
+        left = printed(receiver.said(), patches.PLAYED)
+    how = f"{FITTED}; logical time at which it leaves [stream]"
+    yield spread(f"onset, streamer, played by {pd}: logical time", "ms", how, deviations(left))
+    how = f"{FITTED}; at another follower at the same time"
+    yield spread("onset, streamer: over UDP", "ms", how, deviations(came))

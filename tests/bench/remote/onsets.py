@@ -1,15 +1,18 @@
 """When steps began to sound, by what a follower heard or by what Pd printed; and how even that is."""
 
+import re
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
 
 from tests.bench.follower import Heard
-from tests.pd_runner import Run
 
 RATE = 44100
 """Samples a second in Pd."""
+EXACT = 6
+"""Digits of a millisecond; beyond them is arithmetic."""
 
 
 class Onset(NamedTuple):
@@ -29,9 +32,12 @@ def heard(messages: Iterable[Heard]) -> list[Onset]:
     return _onsets((time, path[1:], arguments) for time, path, arguments in messages)
 
 
-def printed(run: Run, tag: str) -> list[Onset]:
-    """Those of ``step n ...`` and ``pitch velocity channel`` that a patch has logged, by logical time."""
-    return _onsets((sample / RATE, *_named(atoms)) for sample, atoms in run.logged(tag) if atoms)
+def printed(text: str, tag: str) -> list[Onset]:
+    """Those of ``step n ...`` and ``pitch velocity channel`` that a patch has printed, by logical time."""
+    lines = re.findall(rf"^{tag}: (\S+) (.*)$", text, re.MULTILINE)
+    times = accumulate(float(samples) / RATE for samples, _ in lines)
+    said = (atoms.split() for _, atoms in lines)
+    return _onsets((seconds, *_named(atoms)) for seconds, atoms in zip(times, said, strict=True))
 
 
 def _named(atoms: Sequence[str]) -> tuple[str, Sequence[str]]:
@@ -67,4 +73,4 @@ def deviations(onsets: Sequence[Onset]) -> list[float]:
     steps, times = (np.array(column, np.float64) for column in zip(*onsets, strict=True))
     times -= times[0]  # a clock that has counted for weeks leaves too few digits
     grid = np.polynomial.Polynomial.fit(steps, times, 1)
-    return [float(ms) for ms in 1000 * np.abs(times - grid(steps))]
+    return [round(float(ms), EXACT) for ms in 1000 * np.abs(times - grid(steps))]
