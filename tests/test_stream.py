@@ -1,8 +1,14 @@
 """``neuralmidi stream``: the real process, real UDP, small models."""
 
+import fcntl
+import os
+import pty
+import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -79,10 +85,11 @@ class Follower:
     def rest(self) -> list[Heard]:
         """What comes, until nothing more does."""
         start = self._read
-        while len(self.heard) > self._read:
-            self._read = len(self.heard)
+        while True:
             time.sleep(0.2)
-        return self.heard[start:]
+            if len(self.heard) == self._read:
+                return self.heard[start:]
+            self._read = len(self.heard)
 
     def close(self) -> None:
         self._is_open = False
@@ -446,6 +453,73 @@ def test_a_receiver_that_is_not_there_is_missed_until_it_answers() -> None:
     assert stream.lines[0].startswith(f"tiny plays to {host}:{port}; wishes are taken at {host}:")
     remedy = "open pd_patches/audio_engine.pd and switch its source to stream"
     assert stream.lines[1:] == [f"nobody answers at {host}:{port} / {remedy}", f"{host}:{port} answers"]
+
+
+# --- below a screen
+
+
+@contextmanager
+def in_a_terminal(composer: str, receiver: Follower) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+    """The stream with a terminal, and the terminal's other end."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 30, 100, 0, 0))
+    ports = ("--osc-port", receiver.address[1], "--control-port", free_port())
+    process = subprocess.Popen(
+        command("--models", DATA, "--composer", composer, *ports),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        cwd=ROOT / "externals",
+        env={**os.environ, "TERM": "xterm-256color"},
+    )
+    os.close(theirs)
+    try:
+        yield process, ours
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+
+
+def shown(terminal: int, text: bytes) -> bytes:
+    """What the terminal shows, up to a text."""
+    seen, end = b"", time.monotonic() + SECONDS
+    while text not in seen:
+        assert time.monotonic() < end, seen
+        if select.select([terminal], [], [], 0.1)[0]:
+            seen += os.read(terminal, 65536)
+    return seen
+
+
+def test_a_screen_runs_on_top_of_it_until_q(follow: Callable[[], Follower]) -> None:
+    receiver = follow()
+    with in_a_terminal("tiny", receiver) as (process, terminal):
+        shown(terminal, b"BPM")
+        receiver.until(lambda each: each[0] == "/note_on")
+        os.write(terminal, b"q")
+        shown(terminal, b"\x1b[?1049l")  # the screen that was there before
+        assert process.wait(SECONDS) == 0
+    assert receiver.rest()[-3:] == [("/notes",)] * 3
+    assert sounding(receiver.heard) == set()
+
+
+def test_a_screen_that_is_killed_takes_the_music_with_it(follow: Callable[[], Follower]) -> None:
+    receiver = follow()
+    with in_a_terminal("tiny", receiver) as (process, terminal):
+        shown(terminal, b"BPM")
+        receiver.until(lambda each: each[0] == "/note_on")
+        process.kill()
+        receiver.until(lambda each: receiver.heard[-3:] == [("/notes",)] * 3)
+    assert sounding(receiver.heard) == set()
+    assert receiver.rest() == []
+
+
+def test_no_screen_comes_up_where_nothing_can_play(follow: Callable[[], Follower]) -> None:
+    with in_a_terminal("nobody", follow()) as (process, terminal):
+        seen = shown(terminal, b"\r\n")
+        assert seen.startswith(b"neuralmidi: model 'nobody': not found; ")
+        assert process.wait(SECONDS) == 2
 
 
 # --- what cannot begin
