@@ -165,6 +165,17 @@ def test_what_is_due_with_a_step_leaves_before_it() -> None:
     assert performance.events == [[125, "on", 60], [125, "on", 61], [125, "off", 60]]
 
 
+def test_a_step_does_not_hurry_its_own_messages() -> None:
+    performance = Performance().prepare([(on(60), 0.5), (off(60), 0.2)], []).do("play", True).until(100)
+    assert performance.events == [[62.5, "on", 60]]
+
+
+def test_what_is_due_leaves_before_a_missed_step_ends_it() -> None:
+    performance = Performance().prepare([(on(60), 2.0)]).do("play", True).until(250)
+    notes = [event for event in performance.events if event[1] in ("on", "off")]
+    assert notes == [[250, "on", 60], [250, "off", 60]]
+
+
 def test_a_tempo_leaves_what_waits_where_it_is() -> None:
     performance = Performance().prepare([(on(60), 0.5)], []).do("play", True).do("tempo", 30).until(100)
     assert performance.events == [[62.5, "on", 60]]
@@ -228,6 +239,7 @@ def test_after_a_failure_nothing_prepared_sounds_until_there_is_more() -> None:
     performance.events.clear()
     performance._number = performance.transport.line.released
     assert performance.prepare([on(64)]).until(400).events == [[375, "on", 64]]
+    assert [500, "error", UNDERRUN] in performance.until(500).events
 
 
 def test_nothing_ends_that_does_not_sound() -> None:
