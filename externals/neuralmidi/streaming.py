@@ -85,8 +85,7 @@ class Stream:
             NeuralMIDIError: it cannot, or one of the wishes is not legal.
         """
         self.host.start()
-        new = ("composer", SEPARATOR, str(folder))
-        self.host.ask(_now(), new[0], *new[1:], kind=Host.REQUEST_NEW)
+        self.host.ask(_now(), "composer", SEPARATOR, str(folder), kind=Host.REQUEST_NEW)
         for selector, atoms in (*wishes, ("models", ())):
             self.host.ask(_now(), selector, *atoms)
         until = _now() + STUCK * 1000
