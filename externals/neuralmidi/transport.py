@@ -29,7 +29,7 @@ PER_BEAT = 4.0
 HAIR = 7e-6
 """Ms: two times that are closer are one time."""
 
-PATIENCE = 50.0
+PATIENCE = 100.0
 """Ms that may be caught up with. Where the process has stood still for longer, that time is lost, as it is
 when a computer's sound stops: a burst of late notes would be worse."""
 
