@@ -55,7 +55,7 @@ def test_it_plays_on_after_2000_packets(instrument: str) -> None:
     name, packets, never_seen, errors, *_ = row.replace(",", "").split()
     assert (name, packets) == (instrument, "2000")
     assert int(never_seen) < 100
-    assert int(errors) > 500
+    assert int(errors) >= 50  # the patch answers no more in a second
 
 
 def test_the_same_seed_makes_the_same_packets_and_another_does_not() -> None:

@@ -21,7 +21,7 @@ MEASUREMENTS: dict[str, tuple[Callable[[Plan], Iterator[Row]], Callable[[Plan], 
 MODEL = "tiny2"
 """It plays a note in every step, so that every step shows what was asked."""
 FULL, QUICK = 60.0, 5.0
-SHORTEST, LONGEST = 1.0, 600.0
+SHORTEST, LONGEST = 0.5, 600.0
 EXAMPLES = """\
 examples:
   python -m tests.bench.remote --quick          a first impression

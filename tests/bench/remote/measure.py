@@ -29,8 +29,9 @@ PART = 0.25
 
 STARTS = 2.0
 """Seconds that an instrument takes to be there and to go."""
+COOL = ("/temperature", 0.5)
 SETTINGS: tuple[tuple[Any, ...], ...] = (
-    *(("/play", 0), ("/temperature", 0.5), ("/seed", SEED), ("/tempo", TEMPO), ("/reset",), ("/play", 1)),
+    *(("/play", 0), COOL, ("/seed", SEED), ("/tempo", TEMPO), ("/reset",), ("/play", 1)),
 )
 """The same music every time."""
 
@@ -98,6 +99,7 @@ def _banged(plan: Plan, what: str, *flags: str) -> Iterator[Row]:
     address = free_address()
     box = patches.banged(plan.model, address, 1.5)
     with playing(box, address, *flags) as instrument, followed(instrument) as follower:
+        follower.ask(*COOL)
         loop = to_note(follower, plan.seconds, SHORT)
     yield from _rows(f"message to note, patch, {what}", plan, loop)
 
