@@ -299,6 +299,7 @@ def test_steps_are_chosen_before_there_is_a_model_and_forgotten_with_it(tmp_path
     assert beats[-1] - beats[-2] == pytest.approx(0.5)
     info = {atoms[1]: atoms[2] for _, atoms in run.logged("status") if atoms[0] == "info"}
     assert (info["steps_per_beat"], info["steps_per_bar"], info["step_ms"]) == ("12", "48", "250")
+    assert info["tempo"] == "120"
 
 
 def test_controls_glide_in_time_on_any_grid(tmp_path: Path) -> None:

@@ -299,10 +299,11 @@ class SteppedObject(Object, Generic[State, Prepared]):
         """The number of the step that has sounded last: it changes while the music goes on."""
         return self._view()[1]
 
-    def facts(self) -> dict[str, int]:
+    def facts(self) -> dict[str, float]:
         """What the bridge knows of the object, for ``info``."""
-        switches = {"playing": int(self.playing), "sync": int(self.sync), "lookahead": self.look_ahead}
-        return switches | bridge.counters(self.number)
+        clock = {"tempo": round(60000 / bridge.view(self.number)[2], 3), "playing": int(self.playing)}
+        ahead = {"sync": int(self.sync), "lookahead": self.look_ahead}
+        return clock | ahead | bridge.counters(self.number)
 
     def _view(self) -> tuple[int, int, float]:
         accepted, released, beat_ms = bridge.view(self.number)
