@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from neuralmidi.osc import Address, Port
+from neuralmidi.osc import PORT, Address, Port
 
 from tests.bench.follower import Follower, lost
 from tests.pd_runner import DATA, EXTERNALS, HELPERS, ROOT, Patch
@@ -61,15 +61,21 @@ class Instrument:
 
 @contextmanager
 def in_pd(
-    patch: Patch, address: Address, folder: Path, *flags: str, externals: Path = EXTERNALS
+    patch: Patch | str, address: Address, folder: Path, *flags: str, externals: Path = EXTERNALS
 ) -> Iterator[Instrument]:
-    """A patch that listens at ``address``, in a real Pd without sound card, in real time."""
+    """A patch, or its text, that listens at ``address``, in a real Pd without sound card, in real time."""
     file = folder / "patch.pd"
-    file.write_text(patch.text())
+    file.write_text(patch if isinstance(patch, str) else patch.text())
     paths = [word for path in (externals, PATCHES, HELPERS, DATA) for word in ("-path", str(path))]
     command = ["pd", "-noprefs", "-stderr", "-nogui", "-nosound", "-nrt", *paths, "-lib", "neuralmidi"]
     with program("patch", [*command, *flags, str(file)], address, folder) as instrument:
         yield instrument
+
+
+def audio_engine(address: Address) -> str:
+    """The text of the instrument's own patch, which would listen where somebody may be playing."""
+    text = (PATCHES / "audio_engine.pd").read_text()
+    return text.replace(f"osc_remote {PORT}", f"osc_remote {address[1]}")
 
 
 @contextmanager

@@ -1,16 +1,14 @@
 """What is fuzzed: the patch, with either source, and the streamer."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-from neuralmidi.osc import Address
-
 from tests.bench.follower import Follower
-from tests.bench.instruments import Instrument, free_address, in_pd, streamer
-from tests.bench.remote import patches
+from tests.bench.instruments import Instrument, audio_engine, free_address, in_pd, streamer
 from tests.fuzz.osc import Target
-from tests.pd_runner import DATA, Patch
+from tests.pd_runner import DATA
 
 MODEL = DATA / "tiny2"
 GONE = 0.8
@@ -55,22 +53,21 @@ def _ends(follower: Follower) -> None:
         raise RuntimeError(f"nothing shall sound any more, and the notes do not balance: {follower.books}")
 
 
-def _in_pd(patch: Callable[[Address], Patch]) -> Callable[[Path], Iterator[Instrument]]:
-    def start(folder: Path) -> Iterator[Instrument]:
-        address = free_address()
-        with in_pd(patch(address), address, folder) as instrument:
-            yield instrument
-
-    return start
+@contextmanager
+def _patch(folder: Path, source: str) -> Iterator[Instrument]:
+    address = free_address()
+    with in_pd(audio_engine(address), address, folder, "-send", f"neuralmidi source {source}") as instrument:
+        yield instrument
 
 
+@contextmanager
 def _streamer(folder: Path) -> Iterator[Instrument]:
     with streamer(MODEL, free_address(), folder) as instrument:
         yield instrument
 
 
 TARGETS: Mapping[str, Target] = {
-    "patch": Target(contextmanager(_in_pd(lambda address: patches.voiced(MODEL, address))), composes),
-    "stream": Target(contextmanager(_in_pd(patches.streamed)), streams),
-    "streamer": Target(contextmanager(_streamer), composes),
+    "patch": Target(partial(_patch, source="object"), composes),
+    "stream": Target(partial(_patch, source="stream"), streams),
+    "streamer": Target(_streamer, composes),
 }
