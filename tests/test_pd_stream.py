@@ -1,12 +1,18 @@
 """[stream] in the real Pd: what a program elsewhere plays begins once, and ends, whatever is lost."""
 
 import random
+import shutil
+import socket
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
-from neuralmidi.osc import Message, Port
-from pd_runner import ROOT, Patch, Run, run_pd, sounding_after
+from neuralmidi.osc import LOOPBACK, Address, Message, Port
+from pd_runner import DATA, ROOT, Patch, Run, run_pd, sounding_after
 
 PATCHES = ROOT / "pd_patches"
 FLAGS = ("-path", str(PATCHES))
@@ -311,3 +317,178 @@ def test_what_ends_notes_ends_them_here_at_once(wish: str, tmp_path: Path) -> No
 def test_a_wish_to_nobody_is_told_once_a_second(tmp_path: Path) -> None:
     sliding = tuple((20.0 * k, f"tempo {60 + k}") for k in range(1, 76))
     assert said(stream(tmp_path, wishes=sliding, ms=1600)) == [NOBODY, NOBODY]
+
+
+# --- over UDP
+
+
+def free_port(kind: socket.SocketKind) -> int:
+    with socket.socket(socket.AF_INET, kind) as taken:
+        taken.bind((LOOPBACK, 0))
+        return int(taken.getsockname()[1])
+
+
+class Program:
+    """A program elsewhere: it sends, and keeps what comes to it. Pings it answers."""
+
+    def __init__(self, to: Address) -> None:
+        self.to = to
+        self.port = Port()
+        self.heard: list[tuple[object, ...]] = []
+
+    def send(self, path: str, *arguments: int | float | str) -> None:
+        self.port.send(self.to, path, *arguments)
+
+    def hears(self, wanted: Callable[[tuple[object, ...]], bool], seconds: float = 10) -> tuple[object, ...]:
+        """The first message that is wanted, of those that it has not been asked for before."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for place, message in enumerate(self.heard):
+                if wanted(message):
+                    del self.heard[: place + 1]
+                    return message
+            for came in self.port.receive(0.05):
+                assert isinstance(came, Message)
+                if came.path == "/ping":
+                    self.send("/pong", *came.arguments)
+                self.heard.append((came.path, *came.arguments))
+        raise AssertionError(f"it has not come, but: {self.heard}")
+
+    def comes(self, *expected: object) -> None:
+        """Wait for a message that begins like this."""
+        self.hears(lambda message: message[: len(expected)] == expected)
+
+
+class Playing:
+    """Pd in real time, with a patch that answers at a UDP port.
+
+    Attributes:
+        run: what it was, once it is over.
+    """
+
+    run: Run
+
+    def __init__(self, patch: Patch, to: Address, folder: Path, *flags: str) -> None:
+        self.console = free_port(socket.SOCK_STREAM)
+        line, word = patch.obj(f"netreceive {self.console}"), patch.obj("route quit")
+        patch.connect((line, 0, word, 0), (word, 0, patch.msg("; pd quit"), 0))
+        patch.connect((word, 1, patch.obj("s neuralmidi"), 0))
+        self.start = partial(run_pd, patch, folder, batch=False, flags=(*FLAGS, "-nomidi", *flags))
+        self.to = to
+
+    def __enter__(self) -> "Playing":
+        self.pool = ThreadPoolExecutor(1)
+        self.over = self.pool.submit(self.start)
+        asker = Program(self.to)
+        with closing(asker.port):
+            for _ in range(100):
+                asker.send("/ping", 5)
+                with suppress(AssertionError):
+                    asker.hears(lambda message: message == ("/pong", 5), 0.1)
+                    return self
+        raise AssertionError(f"nothing answers at {self.to}")
+
+    def tell(self, message: str) -> None:
+        """Send a message to the name "neuralmidi"."""
+        with socket.create_connection((LOOPBACK, self.console), 10) as line:
+            line.sendall(f"{message};\n".encode())
+
+    def __exit__(self, *_: object) -> None:
+        self.tell("quit")
+        self.run = self.over.result()
+        self.pool.shutdown()
+        assert not self.run.errors
+
+
+def said_of(word: str) -> str:
+    """What is said of one that is not legal."""
+    remedy = "send a pitch 0-127 and a velocity 0-127 and a channel 1-16"
+    return f"{word}: it is not a note / {remedy}"
+
+
+@pytest.fixture
+def program() -> Iterator[Callable[[Address], Program]]:
+    """Start a program elsewhere, that ends with the test."""
+    with ExitStack() as stack:
+
+        def start(to: Address) -> Program:
+            started = Program(to)
+            stack.callback(started.port.close)
+            return started
+
+        yield start
+
+
+@pytest.mark.clock
+def test_what_programs_send_over_udp_is_played_and_answered(
+    program: Callable[[Address], Program], tmp_path: Path
+) -> None:
+    to = (LOOPBACK, free_port(socket.SOCK_DGRAM))
+    patch = Patch()
+    remote, box = patch.obj(f"osc_remote {to[1]}"), patch.obj("stream")
+    patch.connect((remote, 0, box, 0), (remote, 1, box, 1), (box, 3, remote, 3))
+    patch.log(box, 0, "note")
+    patch.log(box, 2, "status")
+    with Playing(patch, to, tmp_path) as pd:
+        first, second, remote_control = (program(to) for _ in range(3))
+        first.send("/note_on", 60, 100, 1)
+        first.send("/note_on", 64, 90.0)
+        first.send("/note_on", 64, 200, 1)
+        first.comes("/status", "error", said_of("note_on"))
+        second.send("/note_on", 72, 100, 1)
+        second.comes("/status", "error", BUSY.replace("5001", str(first.port.address[1])))
+        remote_control.send("/tempo", 90)
+        first.comes("/tempo", 90.0)
+        first.send("/notes", 64, 1)  # the end of 60 has been lost
+        first.send("/ping", 9)
+        first.comes("/pong", 9)
+        time.sleep(0.9)  # and now it is gone
+        second.send("/notes")
+        second.send("/note_on", 72, 100, 1)
+        second.send("/note_off", 72, 1)
+        second.send("/ping", 9)
+        second.comes("/pong", 9)
+    assert notes(pd.run) == [(60, 100, 1), (64, 90, 1), (60, 0, 1), (64, 0, 1), (72, 100, 1), (72, 0, 1)]
+    assert said(pd.run)[1:3] == ["stream", SILENT.replace("5001", str(first.port.address[1]))]
+
+
+@pytest.mark.clock
+def test_the_instrument_plays_a_stream_when_it_is_asked_to(
+    program: Callable[[Address], Program], tmp_path: Path
+) -> None:
+    shutil.copytree(DATA / "tiny", tmp_path / "models" / "bach")
+    to = (LOOPBACK, free_port(socket.SOCK_DGRAM))
+    patch = Patch()
+    patch.obj("audio_engine")
+    patch.at(0, f"; neuralmidi listen {LOOPBACK} {to[1]}")
+    with Playing(patch, to, tmp_path, "-path", str(tmp_path / "models")) as pd:
+        streamer, follower = program(to), program(to)
+        follower.send("/subscribe", follower.port.address[1])
+        follower.comes("/status", "subscribed")
+        streamer.send("/note_on", 60, 100, 1)
+        streamer.comes("/status", "error", f"note_on: {OBJECT}")
+
+        follower.send("/tempo", 480)
+        follower.send("/play", 1)
+        follower.comes("/note_on")
+        pd.tell("source stream")
+        follower.comes("/status", "play", 0.0)
+        streamer.send("/notes")
+        streamer.comes("/tempo", 480.0)  # it is told what the screen shows, and not to play
+        streamer.comes("/info")
+        assert ("/play", 1.0) not in streamer.heard
+        streamer.send("/note_on", 61, 33, 5)
+        follower.comes("/note_on", 61, 33, 5)
+        time.sleep(0.6)  # while a control is turned here, it is not moved from there
+        streamer.send("/status", "temperature", 0.5)
+        follower.comes("/status", "temperature", 0.5)
+
+        pd.tell("source object")
+        streamer.comes("/play", 0.0)
+        follower.comes("/note_off", 61, 5)
+        follower.comes("/status", "temperature", 0.5)  # the object is told what the screen shows
+        follower.comes("/status", "tempo", 480.0)
+        follower.send("/play", 1)
+        follower.comes("/note_on")
+        follower.send("/play", 0)
+        follower.comes("/notes")
