@@ -1,4 +1,4 @@
-"""What `externals/bridge/module.c` gives to `neuralmidi.pd`; the module exists only inside Pd."""
+"""What `externals/bridge/module.c` gives to `neuralmidi.pd`; outside Pd, `host.py` is the same."""
 
 from collections.abc import Sequence
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hand_models import (
     Bundle,
+    Recurrent,
     Script,
     State,
     lawful,
@@ -29,7 +30,7 @@ from neuralmidi.controls import CONTROLS
 from neuralmidi.errors import NeuralMIDIError
 from neuralmidi.history import MEMORY
 from neuralmidi.notes import Metre, Note, NoteEvent, Step
-from neuralmidi.reading import Condition, Reading
+from neuralmidi.reading import Condition, Introduction, Reading
 from neuralmidi.repetition import Repetition
 from neuralmidi.state import BEATS_PER_BAR, ComposerState
 from numpy.typing import NDArray
@@ -339,6 +340,51 @@ def test_rewinding_past_a_change_brings_the_old_model_back() -> None:
     play(composer, 5)
     composer.state = snapshot
     assert play(composer, 10) == before
+
+
+class Counted(Recurrent):
+    """A network that counts how often it is asked."""
+
+    asked = 0
+
+    def step(
+        self, state: State, token: int, condition: Condition = None
+    ) -> tuple[NDArray[np.float32], State]:
+        self.asked += 1
+        return super().step(state, token, condition)
+
+
+@pytest.mark.parametrize("later", [0, 1, 5, 40])
+def test_a_change_that_acts_again_is_told_only_what_is_new(later: int) -> None:
+    words = tokenizer()
+    network = Counted(len(words.vocabulary), seed=2)
+    new = Bundle("counted", network, words)
+    composer = Composer(recurrent(seed=1))
+    play(composer, 50)
+    snapshot, introduction = composer.state, Introduction()
+    composer.change(new, introduction)
+    assert network.asked >= 45
+    composer.state = snapshot  # it came too late: steps of the old model have been played
+    play(composer, later)
+    snapshot, network.asked = composer.state, 0
+    composer.change(new, introduction)
+    assert network.asked <= (later if later < 14 else 64)  # then the first of its beats are forgotten
+    as_told = play(composer, 30)
+    composer.state = snapshot
+    composer.change(new)
+    assert play(composer, 30) == as_told
+
+
+def test_an_introduction_to_somebody_else_or_under_another_blend_begins_anew() -> None:
+    words = [1, 2, 3, 4]
+    first, second = (recurrent_poly(seed=seed, names=("a", "b")) for seed in (1, 2))
+    half, full = np.array([0.5, 0.5], np.float32), np.array([1, 0], np.float32)
+    introduction = Introduction()
+    for score, condition in ((first, half), (second, half), (second, full), (second, half)):
+        told = introduction.begin(score, words, condition)
+        alone = Reading.begin(score, words, condition)
+        assert np.array_equal(told.ask(condition)[0], alone.ask(condition)[0])
+        assert (told.token, told.hands, told.passed) == (alone.token, alone.hands, alone.passed)
 
 
 class Broken(Script):

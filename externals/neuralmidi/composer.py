@@ -18,7 +18,7 @@ from .history import MEMORY, History
 from .kit import CHANNEL, NAMES, PLACES
 from .life_cycle import advance, ended
 from .notes import Metre, Note, NoteEvent, Step, velocity_of
-from .reading import Reading, Score
+from .reading import Introduction, Reading, Score
 from .repetition import Repetition
 from .state import BEATS_PER_BAR, ComposerState
 
@@ -155,13 +155,19 @@ class Composer:
         """Begin again, with nothing heard. Controls, seed, blend and the player's keys stay as they are."""
         self.state = _anew(self.state, History(), None)
 
-    def prime(self, notes: Iterable[Note], metres: Iterable[Metre] = ()) -> None:
+    def prime(
+        self,
+        notes: Iterable[Note],
+        metres: Iterable[Metre] = (),
+        introduction: Introduction | None = None,
+    ) -> None:
         """Begin again, having heard the last `MEMORY` beats of a piece: whole bars, up to its last bar line.
 
         Args:
             notes: in any order; a velocity of 0 is not heard as any.
             metres: the time signatures of the piece. The last one holds all the time; without any it is the
                 model's own.
+            introduction: the one of this change, where it may have to act again after a rewind.
 
         Raises:
             NeuralMIDIError: there is no note, or none that the model can hear, or drums are to go on in
@@ -170,7 +176,8 @@ class Composer:
         metre = max(metres, default=None)
         if self.state.bundle.tokenizer.percussive:
             notes = _drummed(notes, metre)
-        self.state = _anew(self.state, History.of(notes, metre or Metre(0, BEATS_PER_BAR, 4)), metre)
+        history = History.of(notes, metre or Metre(0, BEATS_PER_BAR, 4))
+        self.state = _anew(self.state, history, metre, introduction)
 
     def silence(self) -> None:
         """Forget the sounding notes, which the host has ended; those still wanted start again next step.
@@ -223,11 +230,15 @@ class Composer:
             state = replace(state, rests=state.rests + remaining)
         self.state = state
 
-    def change(self, bundle: Score) -> None:
+    def change(self, bundle: Score, introduction: Introduction | None = None) -> None:
         """Let another model go on. It hears the last `MEMORY` beats first and takes over what sounds.
 
         Its first step leads onto its grid: it is longer or shorter, so that the beat stays where it is.
         What it has no words for is heard as the nearest it knows.
+
+        Args:
+            bundle: the model, with what its tokens mean.
+            introduction: the one of this change, where it may have to act again after a rewind.
 
         Raises:
             NeuralMIDIError: the new model failed; the old one stays.
@@ -236,7 +247,7 @@ class Composer:
         state = replace(self.state, blend=blend, repetition=Repetition(), ahead=None)
         if bundle.tokenizer.percussive != state.bundle.tokenizer.percussive:
             state = _between_drums_and_notes(state, bundle)
-        self.state = replace(state, reading=_reading(bundle, state))
+        self.state = replace(state, reading=_reading(bundle, state, introduction))
 
     def info(self) -> dict[str, object]:
         """What there is to know about it now, ready to print: key to a string or a number."""
@@ -256,7 +267,7 @@ class Composer:
         }
 
 
-def _reading(bundle: Score, state: ComposerState) -> Reading:
+def _reading(bundle: Score, state: ComposerState, introduction: Introduction | None) -> Reading:
     """Tell a model what was played of late, whole bars of it if it knows of bars."""
     tokenizer = bundle.tokenizer
     beginning = list(tokenizer.beginning)
@@ -268,7 +279,7 @@ def _reading(bundle: Score, state: ComposerState) -> Reading:
     place = round(state.place * tokenizer.steps_per_beat) / tokenizer.steps_per_beat
     beats = state.history.beats_since_bar_line(place, bar)
     music = tokenizer.encode_piece(state.history.last(beats), end=beats)[1:].tolist()
-    return Reading.begin(bundle, [*beginning, *music], state.condition)
+    return (introduction or Introduction()).begin(bundle, [*beginning, *music], state.condition)
 
 
 def _drummed(notes: Iterable[Note], metre: Metre | None) -> list[Note]:
@@ -311,7 +322,9 @@ def _between_drums_and_notes(state: ComposerState, bundle: Score) -> ComposerSta
     return replace(state, controls={**state.controls, "channel": Glide.at(_usual_channel(bundle))})
 
 
-def _anew(state: ComposerState, history: History, metre: Metre | None) -> ComposerState:
+def _anew(
+    state: ComposerState, history: History, metre: Metre | None, introduction: Introduction | None = None
+) -> ComposerState:
     """Begin again, having heard a piece; what sounds ends."""
     state = replace(
         _cut_off(state),
@@ -326,7 +339,7 @@ def _anew(state: ComposerState, history: History, metre: Metre | None) -> Compos
         ahead=None,
         fills=replace(state.fills, once=-1),
     )
-    return replace(state, reading=_reading(state.bundle, state))
+    return replace(state, reading=_reading(state.bundle, state, introduction))
 
 
 def _glided(state: ComposerState, ms: float) -> ComposerState:

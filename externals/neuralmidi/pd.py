@@ -18,7 +18,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, ClassVar, Generic, TypeVar
 
-import _neuralmidi as bridge  # exists only inside Pd
+import _neuralmidi as bridge  # inside Pd it is C; outside, `host.py` stands in for it
 
 import neuralmidi
 from neuralmidi import objects

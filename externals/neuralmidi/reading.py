@@ -68,9 +68,7 @@ class Reading:
     @classmethod
     def begin(cls, bundle: Score, tokens: Iterable[int], condition: Condition) -> "Reading":
         """Tell a model its first tokens; those that let time pass have done so."""
-        nothing = cls(bundle, bundle.model.initial_state(), None, Hands(), 0)
-        begun = nothing._told(tokens, condition)
-        return replace(begun, passed=begun.hands.wait)
+        return Introduction().begin(bundle, tokens, condition)
 
     @property
     def waits(self) -> bool:
@@ -127,3 +125,32 @@ class Reading:
                 _, reading = reading.ask(condition)
             reading = reading.add(token)
         return reading
+
+
+class Introduction:
+    """Tells a model what has been played before it joins in; the next time, only what is new.
+
+    A change that comes too late acts again, a step or two later. To be told all the music anew would take as
+    long as the first time, and be too late once more, until no step is left.
+    """
+
+    def __init__(self) -> None:
+        self._to: Score | None = None
+        self._condition: Condition = None
+        self._told: list[tuple[int, Reading]] = []  # each token, and the reading right after it
+
+    def begin(self, bundle: Score, tokens: Iterable[int], condition: Condition) -> Reading:
+        """Tell a model its first tokens; those that let time pass have done so."""
+        if bundle is not self._to or not np.array_equal(condition, self._condition):  # type: ignore[arg-type]
+            self._to, self._condition, self._told = bundle, condition, []
+        words = list(tokens)
+        known = 0
+        while known < min(len(words), len(self._told)) and words[known] == self._told[known][0]:
+            known += 1
+        del self._told[known:]
+        nothing = Reading(bundle, bundle.model.initial_state(), None, Hands(), 0)
+        reading = self._told[-1][1] if known else nothing
+        for token in words[known:]:
+            reading = reading._told([token], condition)
+            self._told.append((token, reading))
+        return replace(reading, passed=reading.hands.wait)

@@ -11,6 +11,7 @@ from neuralmidi.kit import NAMES
 from neuralmidi.notes import NoteEvent, Step
 from neuralmidi.options import number
 from neuralmidi.pd import Atom, Message, SteppedObject, message
+from neuralmidi.reading import Introduction
 from neuralmidi.state import ComposerState
 
 NOTES, STEPS, STATUS = range(3)
@@ -67,7 +68,8 @@ class ComposerObject(SteppedObject[ComposerState, Step]):
         if performer is None:
             self._begin(new)
         else:
-            self.command(lambda: performer.change(new))
+            introduction = Introduction()
+            self.command(lambda: performer.change(new, introduction))
         self.keep_own_grid()
         self.send(STATUS, "composer" if performer else "ready", new.name)
         self._tell_grid()
@@ -141,7 +143,8 @@ class ComposerObject(SteppedObject[ComposerState, Step]):
             raise NeuralMIDIError("primer", "it takes one file", remedy)
         drums = performer.state.bundle.tokenizer.percussive
         piece = midi_file.read(midi_file.find(words[0], self.folders), drums=drums)
-        self.command(lambda: performer.prime(*piece))
+        introduction = Introduction()
+        self.command(lambda: performer.prime(*piece, introduction))
         self.primed = words[0]
         self._tell_grid()
 
