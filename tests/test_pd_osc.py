@@ -1,7 +1,7 @@
 """OSC plays a composer through `osc_remote.pd`: the real Pd, real UDP, real models.
 
-One Pd plays for most of the file. What it prints tells what reached the composer; what comes back over UDP tells
-what senders and followers hear.
+One Pd plays for most of the file. What it prints tells what reached the composer; what comes back over UDP
+tells what senders and followers hear.
 """
 
 import os
