@@ -474,9 +474,11 @@ def test_the_instrument_plays_a_stream_when_it_is_asked_to(
         pd.tell("source stream")
         follower.comes("/status", "play", 0.0)
         streamer.send("/notes")
-        streamer.comes("/tempo", 480.0)  # it is told what the screen shows, and not to play
+        streamer.comes("/models")
         streamer.comes("/info")
-        assert ("/play", 1.0) not in streamer.heard
+        streamer.send("/status", "info", "tempo", 96.0)  # it tells the screen, and is told nothing
+        follower.comes("/status", "info", "tempo", 96.0)
+        assert not {"/tempo", "/play", "/temperature"} & {path for path, *_ in streamer.heard}
         streamer.send("/note_on", 61, 33, 5)
         follower.comes("/note_on", 61, 33, 5)
         time.sleep(0.6)  # while a control is turned here, it is not moved from there
@@ -487,7 +489,7 @@ def test_the_instrument_plays_a_stream_when_it_is_asked_to(
         streamer.comes("/play", 0.0)
         follower.comes("/note_off", 61, 5)
         follower.comes("/status", "temperature", 0.5)  # the object is told what the screen shows
-        follower.comes("/status", "tempo", 480.0)
+        follower.comes("/status", "tempo", 96.0)
         follower.send("/play", 1)
         follower.comes("/note_on")
         follower.send("/play", 0)
