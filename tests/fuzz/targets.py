@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from tests.bench.follower import Follower
+from tests.bench.follower import Follower, lost
 from tests.bench.instruments import Instrument, audio_engine, free_address, in_pd, streamer
 from tests.fuzz.osc import Target
 from tests.pd_runner import DATA
@@ -50,7 +50,8 @@ def _ends(follower: Follower) -> None:
     follower.ping()
     follower.silence()
     if not follower.books.balanced:
-        raise RuntimeError(f"nothing shall sound any more, and the notes do not balance: {follower.books}")
+        missed = lost(follower.port.address)
+        raise RuntimeError(f"the notes do not balance: {follower.books}; {missed} packets were missed")
 
 
 @contextmanager
