@@ -47,8 +47,9 @@ def received(ports: tuple[Port, Port], datagram: bytes) -> list[Message | Malfor
 
 def test_what_is_sent_arrives_with_its_sender(ports: tuple[Port, Port]) -> None:
     here, there = ports
-    there.send(here.address, "/x", 1, -2.5, "hé", "")
-    assert here.receive(5) == [Message(there.address, "/x", (1, -2.5, "hé", ""))]
+    sent = (1, 2**31 - 1, -(2**31), -2.5, "hé", "")
+    there.send(here.address, "/x", *sent)
+    assert here.receive(5) == [Message(there.address, "/x", sent)]
 
 
 def test_nothing_there_is_nothing_received(ports: tuple[Port, Port]) -> None:

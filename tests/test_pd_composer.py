@@ -513,3 +513,17 @@ def test_a_shipped_composer_plays_by_its_name(tmp_path: Path, name: str) -> None
     assert sounding_after(notes) == set()
     assert len([1 for *_, velocity, _ in notes if velocity]) >= 8 * 2, "two notes a bar at least"
     assert len({pitch for _, pitch, *_ in notes}) >= 8, "more than one chord"
+
+
+@pytest.mark.clock
+def test_notes_balance_when_it_is_silenced_again_and_again_while_it_plays(tmp_path: Path) -> None:
+    patch, box = a_composer("composer tiny2")
+    patch.at(300, "tempo 480, play 1", box)
+    for time in range(500, 2500, 100):  # Python hears of it later than steps that are ready sound
+        patch.at(time, "play 0, play 1" if time < 1500 else "panic", box)
+    patch.at(2600, "play 0", box)
+    patch.quit_at(2700)
+    run = run_pd(patch, tmp_path, batch=False)
+    assert run.errors == []
+    assert len(run.notes()) > 60
+    assert sounding_after(run.notes()) == set()

@@ -55,13 +55,25 @@ void silence(object *x)
     send_plain(x, REQUEST_SILENCED);
 }
 
-/* False for a list that is a note and need not be sent. */
+/* False for a list that is a note and need not be sent. A note that begins while it sounds ends first: a step that was
+   prepared before the notes were ended may have begun it, and its composer takes it for ended. */
 static bool follow_note(object *x, unsigned outlet, const t_symbol *selector, int argc, const t_atom *argv)
 {
+    int pitch, velocity, channel;
+    uint32_t number = x->number;
+
     if ((int)outlet != x->klass->notes_outlet || selector != &s_list || argc < 3)
         return true;
-    return notes_follow(&x->notes, (int)atom_getfloat(&argv[0]), (int)atom_getfloat(&argv[1]),
-        (int)atom_getfloat(&argv[2]));
+    pitch = (int)atom_getfloat(&argv[0]);
+    velocity = (int)atom_getfloat(&argv[1]);
+    channel = (int)atom_getfloat(&argv[2]);
+    if (velocity > 0 && notes_has(pitch, channel) && notes_sounds(&x->notes, channel, pitch)) {
+        notes_follow(&x->notes, pitch, 0, channel);
+        send_note(x, pitch, 0, channel);
+        if (!object_numbered(number))
+            return false;
+    }
+    return notes_follow(&x->notes, pitch, velocity, channel);
 }
 
 static void read_atoms(t_atom *atoms, uint32_t count, const uint8_t *bytes)

@@ -121,7 +121,8 @@ class Port:
 def _packet(path: str, *arguments: Argument) -> bytes:
     builder = OscMessageBuilder(path)
     for argument in arguments:
-        builder.add_arg(argument)
+        # by itself it would take some of them for int64
+        builder.add_arg(argument, OscMessageBuilder.ARG_TYPE_INT if isinstance(argument, int) else None)
     return builder.build().dgram
 
 

@@ -336,20 +336,26 @@ class Transport:
 
     def _followed(self, messages: Iterable[Message]) -> list[Message]:
         """The messages, less notes that need not be sent: that end what does not sound, or are none."""
-        return [message for message in messages if self._follow(message)]
+        return [sent for message in messages for sent in self._follow(message)]
 
-    def _follow(self, message: Message) -> bool:
+    def _follow(self, message: Message) -> list[Message]:
+        """What is to be sent for a message.
+
+        A note that begins while it sounds ends first: a step that was prepared before the notes were ended
+        may have begun it, and its composer takes it for ended.
+        """
         outlet, selector, atoms = message
         if outlet != NOTES or selector != "list" or len(atoms) < 3:
-            return True
+            return [message]
         if (note := _note(message)) is None:
-            return False
+            return []
         sounded = note in self._sounding
-        if float(atoms[1]) >= 1:
-            self._sounding.add(note)
-            return True
-        self._sounding.discard(note)
-        return sounded
+        channel, pitch = note
+        if float(atoms[1]) < 1:
+            self._sounding.discard(note)
+            return [message] if sounded else []
+        self._sounding.add(note)
+        return [(NOTES, "list", (pitch, 0, channel)), message] if sounded else [message]
 
 
 def _note(message: Message) -> Note | None:
