@@ -70,6 +70,7 @@ class Pd:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            errors="replace",
         )
         self.printed: list[str] = []
         self._reader = threading.Thread(target=self._read)
