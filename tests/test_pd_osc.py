@@ -384,10 +384,14 @@ def test_a_bundle_is_its_messages_up_to_four_deep(pd: Pd, remote: Remote) -> Non
     assert pd.said("wish")[known:] == ["seed 11", "panic", "seed 11", "panic", "seed 11"]
 
 
-def test_ping_is_answered_with_what_came_with_it(remote: Remote) -> None:
+def test_ping_is_answered_with_what_came_with_it(pd: Pd, remote: Remote) -> None:
     remote.send("/ping")
     remote.send("/ping", 16777217, 0.5, "four", "words")
     assert remote.then() == [("/pong",), ("/pong", 16777217, 0.5, "four", "words")]
+    for strange in (("a", 1, 0.5), (1, "a"), ()):
+        remote.send("/pong", *strange)
+    assert remote.then() == []
+    assert not [line for line in list(pd.printed) if "trigger:" in line]
 
 
 # --- several
