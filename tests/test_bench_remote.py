@@ -59,16 +59,16 @@ def table(text: str) -> dict[str, list[float]]:
 
 
 @pytest.mark.clock
-@pytest.mark.parametrize(("part", "rows"), [("loop", LOOPS), ("onsets", ONSETS)])
-def test_remote_has_every_row(part: str, rows: list[str]) -> None:
-    text = bench("remote", "--seconds", "0.5", "--markdown", "--only", part)
+def test_loops_have_every_row() -> None:
+    text = bench("remote", "--seconds", "0.5", "--markdown", "--only", "loop")
     assert "model tiny2" in text
-    assert list(table(text)) == list(dict.fromkeys(rows))
+    assert list(table(text)) == list(dict.fromkeys(LOOPS))
 
 
 @pytest.mark.clock
 def test_the_object_is_exact_in_logical_time() -> None:
     rows = table(bench("remote", "--seconds", "0.5", "--markdown", "--only", "onsets"))
+    assert list(rows) == list(dict.fromkeys(ONSETS))
     assert rows["onset, object in Pd: logical time"][:3] == [0, 0, 0]
 
 

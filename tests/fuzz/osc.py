@@ -17,7 +17,7 @@ STRANGER = "127.0.0.77"
 """Where packets come from: a computer of its own, so that what they make an instrument send hits nobody."""
 BATCH = 100
 """Packets until the instrument is given the time to take them all in."""
-LOOKS, APART = 20, 10
+LOOKS, APART = 20, 20
 """How often it is looked at more closely in a run, and batches from one time to the next, at least."""
 TRIES, TRY = 20, 0.5
 """How often, and for how many seconds, it is waited for."""
@@ -88,7 +88,7 @@ def fuzz(name: str, target: Target, seed: int, packets: int) -> Outcome:
                     stranger.sendto(packet(seed, number), instrument.address)
                 answers += _answers(stranger)
                 _take_in(instrument, follower)
-                if place % max(APART, len(batches) // LOOKS) == 0 or last == packets:
+                if (place + 1) % max(APART, len(batches) // LOOKS) == 0 or last == packets:
                     target.plays(follower)
             except RuntimeError as error:
                 raise FuzzError(last, _why(instrument, error)) from None

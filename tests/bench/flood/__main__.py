@@ -15,7 +15,7 @@ SHORTEST, LONGEST = 0.01, 10.0
 """Minutes: [stopwatch] has room for no more ticks."""
 EXAMPLES = """\
 examples:
-  python -m tests.bench.flood                                22 minutes; leave the computer alone meanwhile
+  python -m tests.bench.flood                                26 minutes; leave the computer alone meanwhile
   python -m tests.bench.flood --minutes 1 --only streamer
 """
 

@@ -14,8 +14,12 @@ from tests.pd_runner import DATA
 
 MODEL = DATA / "tiny2"
 WARM = 60.0
-"""Seconds of flood after which memory is what an instrument needs; as long is the quiet before it."""
-ENDING = 1.0
+"""Seconds of flood after which memory is what an instrument needs."""
+QUIET = 300.0
+"""Seconds in which late ticks are counted without a flood, at most: they are rare."""
+BEFORE = 2.0
+"""Seconds that a streamer plays before the flood, at most: it has no ticks."""
+ENDING = 0.5
 """Seconds in which all that is under way arrives, after the flood."""
 
 
@@ -40,16 +44,12 @@ class Aftermath:
     end: float
 
 
-def quiet(seconds: float) -> float:
-    """How long it plays in quiet before a flood of so many seconds."""
-    return min(WARM, seconds)
-
-
-def endure(instrument: Instrument, seconds: float, watch: Callable[[str], None]) -> Aftermath:
+def endure(instrument: Instrument, quiet: float, seconds: float, watch: Callable[[str], None]) -> Aftermath:
     """Let an instrument play, first in quiet and then in a flood, and stop.
 
     Args:
         instrument: a fresh one.
+        quiet: seconds before the flood.
         seconds: of flood.
         watch: is told the name of each phase, and ``-`` for none.
 
@@ -60,7 +60,7 @@ def endure(instrument: Instrument, seconds: float, watch: Callable[[str], None])
     follower.begin()
     remote.ask("/play", 1)
     watch("quiet")
-    attend(follower, remote, quiet(seconds))
+    attend(follower, remote, quiet)
     watch("flood")
     flood = pour(instrument, follower, remote, seconds)
     watch("-")
@@ -78,7 +78,7 @@ def endure(instrument: Instrument, seconds: float, watch: Callable[[str], None])
 def of_the_patch(seconds: float) -> Iterator[Row]:
     """A patch with [osc_remote], [composer] and voices."""
     with watched(MODEL) as (instrument, watch):
-        after = endure(instrument, seconds, watch.phase)
+        after = endure(instrument, min(QUIET, seconds), seconds, watch.phase)
         yield from _rows("patch", after)
         yield from watch.rows()
 
@@ -89,7 +89,8 @@ def of_the_streamer(seconds: float) -> Iterator[Row]:
         tempfile.TemporaryDirectory() as folder,
         streamer(MODEL, free_address(), Path(folder)) as instrument,
     ):
-        yield from _rows("streamer", endure(instrument, seconds, lambda phase: None))
+        after = endure(instrument, min(BEFORE, seconds), seconds, lambda phase: None)
+        yield from _rows("streamer", after)
 
 
 def _rows(name: str, after: Aftermath) -> Iterator[Row]:
@@ -115,5 +116,5 @@ def _rows(name: str, after: Aftermath) -> Iterator[Row]:
 
 
 def seconds_of(seconds: float) -> float:
-    """How long each of these takes."""
-    return seconds + quiet(seconds) + 4
+    """How long each of these takes, at most."""
+    return seconds + min(QUIET, seconds) + 4

@@ -48,7 +48,7 @@ class Watch:
             differences = [difference for difference, _ in records[phase, "tick"]]
             earliest = min(differences, default=0)
             lateness = [difference - earliest for difference in differences]
-            how = "real less logical time at every 64 samples, no sound card"
+            how = "real less logical time at every 128 samples, no sound card"
             yield spread(f"patch: lateness of DSP ticks, {phase}", "ms", how, lateness)
             share = 100 * sum(late > LATE for late in lateness) / len(lateness)
             yield single(f"patch: DSP ticks more than {LATE:g} ms late, {phase}", "%", how, share)
@@ -73,7 +73,7 @@ def watched(model: Path) -> Iterator[tuple[Instrument, Watch]]:
         )
         message = patch.msg(f"listen {door} {LOOPBACK}")
         patch.connect((start, 0, message, 0), (message, 0, listen, 0), (listen, 0, watch, 0))
-        metro, tick = patch.obj("metro 64 1 samp"), patch.msg("tick")
+        metro, tick = patch.obj("metro 128 1 samp"), patch.msg("tick")
         patch.connect((start, 0, metro, 0), (metro, 0, tick, 0), (tick, 0, watch, 0))
         with in_pd(patch, address, externals.parent, *AWAKE, externals=externals) as instrument:
             yield instrument, Watch(instrument, door, records)

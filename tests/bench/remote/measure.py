@@ -62,9 +62,11 @@ def followed(instrument: Instrument) -> Iterator[Follower]:
 
 
 def begin(follower: Follower) -> None:
-    """Let the music begin that all of them play."""
+    """Let the music begin that all of them play, and wait for its first step."""
     for path, *numbers in SETTINGS:
         follower.ask(path, *numbers)
+    follower.ping()
+    follower.wait("step", lambda heard: heard.path == "/step")
 
 
 # --- closed loops
