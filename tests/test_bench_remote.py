@@ -79,8 +79,8 @@ def test_after_a_flood_the_notes_balance(instrument: str, inside: list[str]) -> 
     assert list(rows) == [*(f"{instrument}: {row}" for row in FLOODED), *inside]
     assert rows[f"{instrument}: messages sent"][0] > 900
     begun, twice, ended, healed = (rows[f"{instrument}: {row}"][0] for row in FLOODED[4:8])
-    assert begun - twice == ended > 0
-    assert healed == 0
+    assert begun == ended > 0
+    assert twice == healed == 0
 
 
 @pytest.mark.parametrize("which", ["remote", "flood"])

@@ -49,8 +49,8 @@ class Books:
 
     @property
     def balanced(self) -> bool:
-        """Every note that began has ended, by its own ``/note_off``."""
-        return self.ons - self.doubled == self.offs and not (self.stray or self.healed or self.sounding)
+        """Every note that began has ended, once, by its own ``/note_off``."""
+        return self.ons == self.offs and not (self.doubled or self.stray or self.healed or self.sounding)
 
     def enter(self, path: str, arguments: tuple[Argument, ...]) -> None:
         """Take note of a message."""

@@ -16,7 +16,6 @@ HEADING = (
     "errors answered",
     "notes begun",
     "ended",
-    "begun twice",
     "MB warm",
     "MB at the end",
 )
@@ -53,7 +52,7 @@ def main() -> int:
 def _row(name: str, outcome: Outcome) -> Sequence[object]:
     books = outcome.books
     memory = f"{outcome.warm:.1f}", f"{outcome.end:.1f}"
-    return name, outcome.sent, outcome.lost, outcome.errors, books.ons, books.offs, books.doubled, *memory
+    return name, outcome.sent, outcome.lost, outcome.errors, books.ons, books.offs, *memory
 
 
 def _table(rows: Sequence[Sequence[object]]) -> str:
