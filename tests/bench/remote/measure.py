@@ -29,9 +29,11 @@ PART = 0.25
 
 STARTS = 2.0
 """Seconds that an instrument takes to be there and to go."""
+SETTLED = 0.3
+"""Seconds after which nothing is ready any more that was prepared before."""
 COOL = ("/temperature", 0.5)
 SETTINGS: tuple[tuple[Any, ...], ...] = (
-    *(("/play", 0), COOL, ("/seed", SEED), ("/tempo", TEMPO), ("/reset",), ("/play", 1)),
+    *(("/play", 0), COOL, ("/seed", SEED), ("/tempo", TEMPO), ("/reset",)),
 )
 """The same music every time."""
 
@@ -65,7 +67,8 @@ def begin(follower: Follower) -> None:
     """Let the music begin that all of them play, and wait for its first step."""
     for path, *numbers in SETTINGS:
         follower.ask(path, *numbers)
-    follower.ping()
+    follower.pause(SETTLED)
+    follower.ask("/play", 1)
     follower.wait("step", lambda heard: heard.path == "/step")
 
 
