@@ -58,21 +58,18 @@ def table(text: str) -> dict[str, list[float]]:
     return rows
 
 
-@pytest.mark.clock
 def test_loops_have_every_row() -> None:
     text = bench("remote", "--seconds", "0.5", "--markdown", "--only", "loop")
     assert "model tiny2" in text
     assert list(table(text)) == list(dict.fromkeys(LOOPS))
 
 
-@pytest.mark.clock
 def test_the_object_is_exact_in_logical_time() -> None:
     rows = table(bench("remote", "--seconds", "0.5", "--markdown", "--only", "onsets"))
     assert list(rows) == list(dict.fromkeys(ONSETS))
     assert rows["onset, object in Pd: logical time"][:3] == [0, 0, 0]
 
 
-@pytest.mark.clock
 @pytest.mark.parametrize(("instrument", "inside"), [("patch", INSIDE), ("streamer", [])])
 def test_after_a_flood_the_notes_balance(instrument: str, inside: list[str]) -> None:
     rows = table(bench("flood", "--minutes", "0.01", "--markdown", "--only", instrument))

@@ -45,7 +45,6 @@ def fuzz(*arguments: str, program: Sequence[str] = ("-m", "tests.fuzz")) -> subp
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 
-@pytest.mark.clock
 @pytest.mark.parametrize("instrument", ["patch", "stream", "streamer"])
 def test_it_plays_on_after_2000_packets(instrument: str) -> None:
     done = fuzz("osc", "--packets", "2000", "--only", instrument)

@@ -198,7 +198,6 @@ def messages(port: Port) -> Iterator[Message]:
     raise AssertionError("nothing has come")
 
 
-@pytest.mark.clock
 def test_the_example_in_python_follows_and_leaves(instrument: Port, tmp_path: Path) -> None:
     file = tmp_path / "example.py"
     file.write_text(code("python").replace("56120", str(instrument.address[1])))
@@ -227,7 +226,6 @@ def test_the_example_in_python_follows_and_leaves(instrument: Port, tmp_path: Pa
             example.kill()
 
 
-@pytest.mark.clock
 def test_the_second_pd_follows_and_turns(instrument: Port, tmp_path: Path) -> None:
     with closing(Port()) as free:
         follower = free.address[1]

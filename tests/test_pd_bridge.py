@@ -45,7 +45,6 @@ def test_a_python_class_is_a_pd_class(run_copy: RunPd) -> None:
     ]
 
 
-@pytest.mark.clock
 def test_an_exception_in_a_step_ends_the_notes_and_says_why(run_copy: RunPd) -> None:
     patch, box = a_faulty()
     patch.at(1050, "accident stumble", box)
@@ -65,7 +64,6 @@ def test_an_exception_in_a_step_ends_the_notes_and_says_why(run_copy: RunPd) -> 
     assert len(run.logged("tick")) == 26
 
 
-@pytest.mark.clock
 @pytest.mark.parametrize(
     ("accident", "reason"),
     [("leave", "SystemExit"), ("kill", "the Python thread has ended")],
@@ -118,7 +116,6 @@ def test_a_slow_step_is_an_underrun_and_time_goes_on(run_copy: RunPd) -> None:
     assert sounding_after(run.notes()) == set()
 
 
-@pytest.mark.clock
 def test_sync_gives_up_on_a_stuck_python_and_plays_again_when_it_is_back(run_copy: RunPd) -> None:
     patch, box = a_faulty()
     patch.at(100, "sync 1", box)
@@ -226,7 +223,6 @@ def test_a_burst_is_taken_in_whole_without_any_stepped_object(run_copy: RunPd) -
     assert run.errors == []
 
 
-@pytest.mark.clock
 def test_ten_thousand_messages_at_one_moment_are_counted(run_copy: RunPd) -> None:
     patch, box = a_faulty()
     twin = patch.obj("twin")
@@ -393,7 +389,6 @@ def test_the_wrong_python_is_said(
     assert "run pd_patches/play, or set NEURALMIDI_PYTHON" in reason
 
 
-@pytest.mark.clock
 def test_with_real_time_priority_python_does_not_inherit_it(run_copy: RunPd) -> None:
     patch = Patch()
     twin = patch.obj("twin")

@@ -139,7 +139,6 @@ def test_drums_are_printed_by_their_names() -> None:
     assert lines[-1] == "   2.4.4  kick crash"
 
 
-@pytest.mark.clock
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_ctrl_c_ends_it_and_leaves_no_process(ending: signal.Signals) -> None:
     with playing() as process:
@@ -149,7 +148,6 @@ def test_ctrl_c_ends_it_and_leaves_no_process(ending: signal.Signals) -> None:
         assert not pd.exists()
 
 
-@pytest.mark.clock
 def test_a_reader_that_has_seen_enough_ends_it() -> None:
     with playing("--tempo", "480") as process:
         pd = pd_of(process)
@@ -159,7 +157,6 @@ def test_a_reader_that_has_seen_enough_ends_it() -> None:
         assert not pd.exists()
 
 
-@pytest.mark.clock
 def test_a_pd_that_dies_is_reported() -> None:
     with playing() as process:
         os.kill(int(pd_of(process).name), signal.SIGKILL)

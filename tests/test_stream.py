@@ -441,7 +441,6 @@ def test_the_notes_are_listed_all_the_time(music: Streaming) -> None:
         music.receiver.until(lambda each: each[0] == "/notes" and len(each) > 1)
 
 
-@pytest.mark.clock
 def test_a_receiver_that_is_not_there_is_missed_until_it_answers() -> None:
     with streaming(answers=False) as stream:
         host, port = stream.receiver.address
