@@ -53,6 +53,8 @@ TROUBLE = re.compile(r"error:|\w+: error |application-specific initialization fa
 """How a line of Pd, of an object in the patch, or of a missing display begins when all is not well."""
 GOODBYE = 5.0
 """Seconds for the notes to end and to ring."""
+OSC_PERIOD = "1"
+"""Ms: so often Pd looks whether a message has come; by itself, every 5."""
 
 SETTINGS = (
     TEMPO,
@@ -362,6 +364,7 @@ def play(options: argparse.Namespace, window: bool) -> None:
     words = spoken([*opening(options), *bars, f"port {port}", "play 1"])
     sound = "-noadc" if sound_card() else "-noaudio"
     flags = [PATCHES / "audio_engine.pd"] if window else ["-nogui", "-nomidi", sound, PATCHES / "headless.pd"]
+    flags = ["-sleepgrain", OSC_PERIOD, *flags]
     tell(f"{options.composer}, seed {options.seed:.0f}. Ctrl-C ends it.")
     with pd([*words, *flags]) as process:
         try:

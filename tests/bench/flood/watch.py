@@ -15,7 +15,6 @@ from tests.bench.remote import patches
 from tests.bench.table import Row, single, spread
 from tests.pd_runner import Run
 
-AWAKE = ("-sleepgrain", "0.5")
 WRITING = 10.0
 """Seconds that writing the records may take."""
 
@@ -75,7 +74,7 @@ def watched(model: Path) -> Iterator[tuple[Instrument, Watch]]:
         patch.connect((start, 0, message, 0), (message, 0, listen, 0), (listen, 0, watch, 0))
         metro, tick = patch.obj("metro 128 1 samp"), patch.msg("tick")
         patch.connect((start, 0, metro, 0), (metro, 0, tick, 0), (tick, 0, watch, 0))
-        with in_pd(patch, address, externals.parent, *AWAKE, externals=externals) as instrument:
+        with in_pd(patch, address, externals.parent, *patches.AWAKE, externals=externals) as instrument:
             yield instrument, Watch(instrument, door, records)
 
 

@@ -19,8 +19,6 @@ from tests.pd_runner import Patch
 
 TEMPO = 120
 SEED = 3
-AWAKE = ("-sleepgrain", "0.5")
-"""Without a sound card Pd sleeps up to 5 ms at a time, which would be much of what is measured."""
 ASLEEP = "asleep for 5 ms at a time"
 SHORT, LONG = (0.002, 0.02), (0.02, 0.15)
 """Pauses between two questions, where steps follow on each other soon and where they do not."""
@@ -78,7 +76,7 @@ def begin(follower: Follower) -> None:
 def loops(plan: Plan) -> Iterator[Row]:
     """From a message over UDP to the first note over UDP that shows it."""
     yield from _transport(plan)
-    yield from _banged(plan, "a bang every 1.5 ms", *AWAKE)
+    yield from _banged(plan, "a bang every 1.5 ms", *patches.AWAKE)
     yield from _banged(plan, f"a bang every 1.5 ms, {ASLEEP}")
     yield from _clocked(plan)
     yield from _streamed(plan)
@@ -92,10 +90,10 @@ def loops_seconds(plan: Plan) -> float:
 def _transport(plan: Plan) -> Iterator[Row]:
     """What OSC costs by itself."""
     address = free_address()
-    with playing(patches.through(address), address, *AWAKE) as instrument, followed(instrument) as follower:
+    with playing(patches.through(address), address, *patches.AWAKE) as instrument, followed(instrument) as follower:
         pongs = to_pong(follower, PART * plan.seconds, SHORT)
         notes = straight_through(follower, PART * plan.seconds, SHORT)
-    how = "[osc_remote] in a patch without composer; no sound card, `-sleepgrain 0.5`"
+    how = "[osc_remote] in a patch without composer; no sound card, `-sleepgrain 1`"
     yield spread("/ping to /pong, patch", "ms", how, pongs)
     yield spread("/note straight to /note_on, patch", "ms", how, notes)
 
@@ -112,7 +110,7 @@ def _banged(plan: Plan, what: str, *flags: str) -> Iterator[Row]:
 def _clocked(plan: Plan) -> Iterator[Row]:
     address = free_address()
     box = patches.clocked(plan.model, address)
-    with playing(box, address, *AWAKE) as instrument, followed(instrument) as follower:
+    with playing(box, address, *patches.AWAKE) as instrument, followed(instrument) as follower:
         begin(follower)
         loop = to_note(follower, plan.seconds, LONG)
     yield from _rows(f"message to note, patch, {TEMPO} BPM", plan, loop)
@@ -142,7 +140,7 @@ def _rows(what: str, plan: Plan, loop: Loop) -> Iterator[Row]:
 
 def jitter(plan: Plan) -> Iterator[Row]:
     """The object beside the streamer: how far onsets are from an even grid."""
-    for pd, flags in (("Pd", AWAKE), (f"Pd, {ASLEEP}", ())):
+    for pd, flags in (("Pd", patches.AWAKE), (f"Pd, {ASLEEP}", ())):
         yield from _object(plan, pd, flags)
         yield from _stream(plan, pd, flags)
 

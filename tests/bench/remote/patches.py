@@ -6,6 +6,9 @@ from neuralmidi.osc import Address
 
 from tests.pd_runner import Patch
 
+AWAKE = ("-sleepgrain", "1")
+"""As `play` starts Pd: by itself it may sleep 5 ms before it looks whether a message has come."""
+
 NOTES, PLAYED = "note", "played"
 """Tags of what is logged: notes; notes and steps, in order, each with the samples since the one before it."""
 
