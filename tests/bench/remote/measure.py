@@ -90,7 +90,10 @@ def loops_seconds(plan: Plan) -> float:
 def _transport(plan: Plan) -> Iterator[Row]:
     """What OSC costs by itself."""
     address = free_address()
-    with playing(patches.through(address), address, *patches.AWAKE) as instrument, followed(instrument) as follower:
+    with (
+        playing(patches.through(address), address, *patches.AWAKE) as instrument,
+        followed(instrument) as follower,
+    ):
         pongs = to_pong(follower, PART * plan.seconds, SHORT)
         notes = straight_through(follower, PART * plan.seconds, SHORT)
     how = "[osc_remote] in a patch without composer; no sound card, `-sleepgrain 1`"
