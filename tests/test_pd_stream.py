@@ -1,8 +1,12 @@
 """[stream] in the real Pd: what a program elsewhere plays begins once, and ends, whatever is lost."""
 
+import os
 import random
 import shutil
+import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from neuralmidi.osc import LOOPBACK, Address, Message, Port
-from pd_runner import DATA, ROOT, Patch, Run, run_pd, sounding_after
+from pd_runner import DATA, EXTERNALS, ROOT, Patch, Run, run_pd, sounding_after
 
 PATCHES = ROOT / "pd_patches"
 FLAGS = ("-path", str(PATCHES))
@@ -494,3 +498,36 @@ def test_the_instrument_plays_a_stream_when_it_is_asked_to(
         follower.comes("/note_on")
         follower.send("/play", 0)
         follower.comes("/notes")
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_however_a_streaming_program_ends_so_do_its_notes_within_a_second(
+    ending: signal.Signals, program: Callable[[Address], Program], tmp_path: Path
+) -> None:
+    to = (LOOPBACK, free_port(socket.SOCK_DGRAM))
+    patch = Patch()
+    remote, box = patch.obj(f"osc_remote {to[1]}"), patch.obj("stream")
+    patch.connect((remote, 0, box, 0), (remote, 1, box, 1), (box, 3, remote, 3), (box, 0, remote, 0))
+    patch.log(box, 0, "note")
+    patch.log(box, 2, "status")
+    where = f"--osc-port {to[1]} --control-port {free_port(socket.SOCK_DGRAM)}"
+    played = f"--models {DATA} --composer tiny --tempo 480 {where}"
+    with Playing(patch, to, tmp_path) as pd:
+        follower = program(to)
+        follower.send("/subscribe", follower.port.address[1])
+        command = [sys.executable, "-m", "neuralmidi", "stream", *played.split()]
+        environment = {**os.environ, "PYTHONPATH": str(EXTERNALS)}
+        with subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        ) as streamer:
+            for _ in range(4):
+                follower.comes("/note_on")
+            streamer.send_signal(ending)
+        time.sleep(1.2)
+    heard = pd.run.notes()
+    assert sounding_after(heard) == set()
+    last = max(sample for sample, _, velocity, _ in heard if velocity)
+    assert all(sample <= last + 1000 * MS for sample, *_ in heard)
+    if ending == signal.SIGKILL:
+        assert any(sample > last + 500 * MS for sample, *_ in heard), "nobody has ended them there"
+        assert any(text.startswith("error stream: nothing has come from") for text in said(pd.run))
