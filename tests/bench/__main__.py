@@ -11,6 +11,7 @@ from neuralmidi.errors import NeuralMIDIError
 
 from tests.bench import in_pd, offline
 from tests.bench.plan import Plan
+from tests.bench.remote import measure as remote
 from tests.bench.table import Row, as_markdown, as_text, machine
 from tests.pd_runner import DATA
 
@@ -22,6 +23,8 @@ MEASUREMENTS: dict[str, Measurement] = {
     "steps": (offline.steps, offline.steps_seconds),
     "render": (offline.render, offline.render_seconds),
     "start": (in_pd.start_up, in_pd.start_up_seconds),
+    "loop": (remote.loops, remote.loops_seconds),
+    "onsets": (remote.jitter, remote.jitter_seconds),
 }
 """What measures, and how many seconds it takes."""
 
@@ -33,6 +36,7 @@ examples:
   python -m tests.bench --quick             a first impression
   python -m tests.bench --markdown          the table for the README; leave the computer alone meanwhile
   python -m tests.bench --only pd-thread    one part of it
+  python -m tests.bench --only loop --only onsets --seconds 60    over UDP: the object beside the streamer
 """
 
 

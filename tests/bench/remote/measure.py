@@ -15,8 +15,10 @@ from tests.bench.remote import patches
 from tests.bench.remote.closed_loop import Loop, straight_through, to_note, to_pong
 from tests.bench.remote.onsets import deviations, heard, printed
 from tests.bench.table import Row, spread
-from tests.pd_runner import Patch
+from tests.pd_runner import DATA, Patch
 
+MODEL = DATA / "tiny2"
+"""It plays a note in every step, so that every step shows what was asked."""
 TEMPO = 120
 SEED = 3
 ASLEEP = "asleep for 5 ms at a time"
@@ -44,9 +46,9 @@ def playing(box: Patch, address: Address, *flags: str) -> Iterator[Instrument]:
 
 
 @contextmanager
-def stream(plan: Plan, to: Address) -> Iterator[Instrument]:
+def stream(to: Address) -> Iterator[Instrument]:
     """A streamer that plays the same as `patches.clocked`."""
-    with tempfile.TemporaryDirectory() as folder, streamer(plan.model, to, Path(folder)) as instrument:
+    with tempfile.TemporaryDirectory() as folder, streamer(MODEL, to, Path(folder)) as instrument:
         yield instrument
 
 
@@ -103,36 +105,36 @@ def _transport(plan: Plan) -> Iterator[Row]:
 
 def _banged(plan: Plan, what: str, *flags: str) -> Iterator[Row]:
     address = free_address()
-    box = patches.banged(plan.model, address, 1.5)
+    box = patches.banged(MODEL, address, 1.5)
     with playing(box, address, *flags) as instrument, followed(instrument) as follower:
         follower.ask(*COOL)
         loop = to_note(follower, plan.seconds, SHORT)
-    yield from _rows(f"message to note, patch, {what}", plan, loop)
+    yield from _rows(f"message to note, patch, {what}", loop)
 
 
 def _clocked(plan: Plan) -> Iterator[Row]:
     address = free_address()
-    box = patches.clocked(plan.model, address)
+    box = patches.clocked(MODEL, address)
     with playing(box, address, *patches.AWAKE) as instrument, followed(instrument) as follower:
         begin(follower)
         loop = to_note(follower, plan.seconds, LONG)
-    yield from _rows(f"message to note, patch, {TEMPO} BPM", plan, loop)
+    yield from _rows(f"message to note, patch, {TEMPO} BPM", loop)
 
 
 def _streamed(plan: Plan) -> Iterator[Row]:
-    with stream(plan, free_address()) as instrument, followed(instrument) as follower:
+    with stream(free_address()) as instrument, followed(instrument) as follower:
         begin(follower)
         loop = to_note(follower, plan.seconds, LONG)
         follower.ask("/play", 0)
         pongs = to_pong(follower, PART * plan.seconds, SHORT)
-    yield from _rows(f"message to note, streamer, {TEMPO} BPM", plan, loop)
+    yield from _rows(f"message to note, streamer, {TEMPO} BPM", loop)
     yield spread("/ping to /pong, streamer", "ms", "`neuralmidi stream`, stopped", pongs)
 
 
-def _rows(what: str, plan: Plan, loop: Loop) -> Iterator[Row]:
+def _rows(what: str, loop: Loop) -> Iterator[Row]:
     how = (
         "from `/intensity` sent to the first note received that has its velocity, both over UDP; `smooth 0`; "
-        f"model {plan.model.name}; 1 step is the next one; {loop.rested} left out: a rest came first"
+        f"model {MODEL.name}; 1 step is the next one; {loop.rested} left out: a rest came first"
     )
     yield spread(what, "ms", how, loop.ms)
     yield spread(what, "steps", how, loop.steps)
@@ -145,7 +147,7 @@ def jitter(plan: Plan) -> Iterator[Row]:
     """The object beside the streamer: how far onsets are from an even grid."""
     for pd, flags in (("Pd", patches.AWAKE), (f"Pd, {ASLEEP}", ())):
         yield from _object(plan, pd, flags)
-        yield from _stream(plan, pd, flags)
+        yield from _stream(pd, flags)
 
 
 def jitter_seconds(plan: Plan) -> float:
@@ -158,7 +160,7 @@ FITTED = f"distance from the even grid that fits best; {TEMPO} BPM, the same com
 
 def _object(plan: Plan, pd: str, flags: Sequence[str]) -> Iterator[Row]:
     address = free_address()
-    box = patches.clocked(plan.model, address)
+    box = patches.clocked(MODEL, address)
     with playing(box, address, *flags) as instrument, followed(instrument) as follower:
         begin(follower)
         came = heard(follower.pause(plan.seconds))
@@ -172,7 +174,7 @@ def _stream(plan: Plan, pd: str, flags: Sequence[str]) -> Iterator[Row]:
     address = free_address()
     with (
         playing(patches.streamed(address), address, *flags) as receiver,
-        stream(plan, address) as instrument,
+        stream(address) as instrument,
         followed(instrument) as follower,
     ):
         begin(follower)
