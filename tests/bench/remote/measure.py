@@ -147,7 +147,7 @@ def jitter(plan: Plan) -> Iterator[Row]:
     """The object beside the streamer: how far onsets are from an even grid."""
     for pd, flags in (("Pd", patches.AWAKE), (f"Pd, {ASLEEP}", ())):
         yield from _object(plan, pd, flags)
-        yield from _stream(pd, flags)
+        yield from _stream(plan, pd, flags)
 
 
 def jitter_seconds(plan: Plan) -> float:
