@@ -94,11 +94,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     for option in OPTIONS:
         parser.add_control(option)
-    parser.add_argument(
-        "--blend", metavar="WORDS", help="between the composers of a model: NAME WEIGHT NAME WEIGHT ..."
-    )
-    parser.add_argument("--style", metavar="WORDS", help="of drums: NAME, or NAME WEIGHT NAME WEIGHT ...")
-    parser.add_argument("--fill", metavar="N", help="of drums: a fill every N bars")
+    parser.add_wishes()
     parser.add_argument(
         "--primer", metavar="FILE.mid", type=Path, help="go on from the last bars of this MIDI file"
     )
@@ -109,7 +105,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         if (text := getattr(options, option.name)) is not None:
             setattr(options, option.name, option.check(number(text)))
     if options.fill is not None:
-        options.fill = EVERY.check(number(options.fill))
+        options.fill = EVERY.check(options.fill)
     if options.seed is None:
         options.seed = SEED.default if options.record or options.midi else random.randrange(1, 10_000)
     options.composer = find_composer(options.composer)

@@ -100,9 +100,7 @@ def _parser() -> Options:
     parser.add_argument(
         "--channel", type=number, metavar="N", help=f"{channel.meaning}; default 1, of drums 10"
     )
-    parser.add_argument("--blend", metavar="WORDS", help="between composers: NAME WEIGHT NAME WEIGHT ...")
-    parser.add_argument("--style", metavar="WORDS", help="of drums: NAME, or NAME WEIGHT NAME WEIGHT ...")
-    parser.add_argument("--fill", metavar="N", type=int, help="of drums: every N bars")
+    parser.add_wishes()
     parser.add_argument(
         "--primer", metavar="FILE", type=Path, help="go on from the last bars of this MIDI file"
     )

@@ -8,9 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from ipaddress import AddressValueError, IPv4Address
 
-from .controls import Control
 from .errors import NeuralMIDIError
-from .osc import LOOPBACK, PORT, Address, Argument
+from .osc import LOOPBACK, UDP_PORT, Address, Argument
 
 MOST = 8
 """Subscribers at one time."""
@@ -20,8 +19,6 @@ PATIENCE = 5000.0
 
 PULSE = 1000.0
 """Ms from one look at the subscribers to the next."""
-
-PORTS = Control("port", 1, 65535, PORT, "UDP port", whole=True)
 
 
 class Followers:
@@ -125,4 +122,4 @@ def port(name: str, value: object) -> int:
     Raises:
         NeuralMIDIError: it is none.
     """
-    return int(replace(PORTS, name=name).check(value))
+    return int(replace(UDP_PORT, name=name).check(value))

@@ -42,6 +42,12 @@ class Options(argparse.ArgumentParser):
             **options,
         )
 
+    def add_wishes(self) -> None:
+        """Add the options whose words the composer checks; None where one is not given."""
+        self.add_argument("--blend", metavar="WORDS", help="between composers: NAME WEIGHT NAME WEIGHT ...")
+        self.add_argument("--style", metavar="WORDS", help="of drums: NAME, or NAME WEIGHT NAME WEIGHT ...")
+        self.add_argument("--fill", metavar="N", type=number, help="of drums: a fill every N bars")
+
 
 def number(text: str) -> float | str:
     """A number; any other text goes on as it is, for the control to say what is wrong with it."""

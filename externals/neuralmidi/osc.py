@@ -16,11 +16,14 @@ from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.parsing.osc_types import get_int, get_string
 
+from .controls import Control
 from .errors import NeuralMIDIError
 
 LOOPBACK = "127.0.0.1"
 PORT = 56120
 """Where an instrument listens, unless it is told otherwise."""
+
+UDP_PORT = Control("port", 1, 65535, PORT, "where the instrument listens", whole=True)
 
 Address = tuple[str, int]
 """A numeric host and a UDP port."""

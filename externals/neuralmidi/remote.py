@@ -13,11 +13,10 @@ from typing import Final, NamedTuple
 from .controls import CONTROLS, PITCH, TEMPO, VELOCITY, Control
 from .errors import NeuralMIDIError
 from .options import Options, number
-from .osc import LOOPBACK, PORT, Address, Argument
+from .osc import LOOPBACK, PORT, UDP_PORT, Address, Argument
 from .wishes import NUMBERS
 
 CHANNEL: Final = CONTROLS["channel"]
-UDP_PORT: Final = Control("port", 1, 65535, PORT, "where the instrument listens", whole=True)
 
 TURNS: Final[Mapping[str, tuple[Control, float]]] = {
     "t": (CONTROLS["temperature"], 0.05),

@@ -7,7 +7,6 @@ must not delay a note, and if the screen breaks, the music ends.
 import argparse
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -25,6 +24,7 @@ from .log import Log
 from .options import Options, number
 from .osc import LOOPBACK, PORT, Address, Port
 from .quiet import quiet
+from .remote import resolved
 from .streaming import Stream, Wish
 
 CONTROL_PORT = PORT + 1
@@ -102,9 +102,7 @@ def _parser() -> Options:
     )
     for control in (TEMPO, SEED, *(CONTROLS[name] for name in TURNED)):
         parser.add_control(control, default=control.default, type=number)
-    parser.add_argument("--blend", metavar="WORDS", help="between composers: NAME WEIGHT NAME WEIGHT ...")
-    parser.add_argument("--style", metavar="WORDS", help="of drums: NAME, or NAME WEIGHT NAME WEIGHT ...")
-    parser.add_argument("--fill", metavar="N", type=number, help="of drums: every N bars")
+    parser.add_wishes()
     parser.add_argument("--while-stdin", action="store_true", help=argparse.SUPPRESS)  # below a screen
     return parser
 
@@ -167,14 +165,10 @@ def _receiver(options: argparse.Namespace) -> Address:
     Raises:
         NeuralMIDIError: nothing that is sent would ever arrive there.
     """
-    try:
-        host = socket.gethostbyname(options.host)
-    except OSError as error:
-        raise NeuralMIDIError(f"host {options.host}", str(error), "give its address in numbers") from None
-    if options.control_host in (LOOPBACK, "localhost") and not host.startswith("127."):
+    receiver = resolved(options.host, port("osc-port", options.osc_port))
+    if options.control_host in (LOOPBACK, "localhost") and not receiver[0].startswith("127."):
         why = "a port that listens to this computer only does not send to others either"
         raise NeuralMIDIError(f"host {options.host}", why, "add --control-host 0.0.0.0")
-    receiver = host, port("osc-port", options.osc_port)
     if receiver == (options.control_host, options.control_port):
         raise NeuralMIDIError("osc-port", "the stream would play to itself", "choose another port")
     return receiver
