@@ -17,7 +17,6 @@ from pathlib import Path
 
 import pytest
 from neuralmidi.osc import LOOPBACK, Argument, Message, Port
-from neuralmidi.remote import Remote
 from neuralmidi.terminal import Terminal
 
 ROOT = Path(__file__).parent.parent
@@ -409,6 +408,6 @@ def test_without_a_terminal_it_says_so(stream: str) -> None:
 
 
 def test_nobody_else_waits_for_the_library_of_the_screen() -> None:
-    code = "import neuralmidi.remote, neuralmidi.__main__, sys; sys.exit('textual' in sys.modules)"
+    modules = "neuralmidi.remote, neuralmidi.remote_control, neuralmidi.stream, neuralmidi.__main__"
+    code = f"import {modules}, sys; sys.exit('textual' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, timeout=60).returncode == 0
-    assert Remote.__module__ == "neuralmidi.remote"

@@ -12,7 +12,7 @@ from .kit import CHANNEL as DRUMS
 from .kit import KIT, PLACES
 from .notes import note_name
 from .osc import Address
-from .remote import KEYS, Remote
+from .remote_control import KEYS, Remote
 
 TEAL, QUIET, LOUD, BAD = "#2f7d78", "#7c8088", "bold", "red"
 """Readable on dark and on light: the background is the terminal's own."""

@@ -121,6 +121,21 @@ class Port:
         return received
 
 
+def resolved(host: str, port: int) -> Address:
+    """The numeric address of a host.
+
+    Raises:
+        NeuralMIDIError: there is none of that name.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_DGRAM)
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no name of a computer"
+        remedy = "give the name or the IPv4 address of the computer where the instrument is"
+        raise NeuralMIDIError(f"host {host[:60]!r}", why, remedy) from None
+    return str(found[0][4][0]), port
+
+
 def _packet(path: str, *arguments: Argument) -> bytes:
     builder = OscMessageBuilder(path)
     for argument in arguments:

@@ -22,9 +22,8 @@ from .errors import NeuralMIDIError
 from .followers import port
 from .log import Log
 from .options import Options, number
-from .osc import LOOPBACK, PORT, Address, Port
+from .osc import LOOPBACK, PORT, Address, Port, resolved
 from .quiet import quiet
-from .remote import resolved
 from .streaming import Stream, Wish
 
 CONTROL_PORT = PORT + 1

@@ -29,7 +29,7 @@ from textual.widgets import OptionList, Static
 from . import drawing
 from .errors import NeuralMIDIError
 from .osc import Address, Malformed, Port
-from .remote import CHOOSE, FAREWELL, QUIT, Remote, Wish
+from .remote_control import CHOOSE, FAREWELL, QUIT, Remote, Wish
 
 PATIENCE = 1.0
 """Seconds for the first answer."""

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from neuralmidi.controls import CONTROLS, TEMPO
 from neuralmidi.errors import NeuralMIDIError
-from neuralmidi.osc import Argument
-from neuralmidi.remote import ANSWERED, FOLLOWED, PENDING, TOLD, TURNS, Remote, Wish, parse, resolved
+from neuralmidi.osc import Argument, resolved
+from neuralmidi.remote import parse
+from neuralmidi.remote_control import ANSWERED, FOLLOWED, PENDING, TOLD, TURNS, Remote, Wish
 
 PORT = 40000
 BARE = {name: getattr(Remote(PORT), name) for name in vars(Remote(PORT))}
