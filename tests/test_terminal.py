@@ -331,8 +331,8 @@ def is_restored(terminal: Real) -> bool:
 
 CRASH = """
 import sys
-from neuralmidi import __main__, remote
-remote.Remote.{0} = lambda *_: 1 / 0
+from neuralmidi import __main__, remote_control
+remote_control.Remote.{0} = lambda *_: 1 / 0
 sys.exit(__main__.main(sys.argv[1:]))
 """
 
