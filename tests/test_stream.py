@@ -537,7 +537,7 @@ def test_no_screen_comes_up_where_nothing_can_play(follow: Callable[[], Follower
             ("--composer", "tiny", "--host", "192.0.2.1"),
             "host 192.0.2.1: a port that listens to this computer only",
         ),
-        (("--composer", "tiny", "--host", "no host"), "host no host: "),
+        (("--composer", "tiny", "--host", "no host"), "host 'no host': "),
         ((), "--composer"),
     ],
 )
