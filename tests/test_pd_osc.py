@@ -20,7 +20,7 @@ import pytest
 from neuralmidi.kit import NAMES
 from neuralmidi.osc import LOOPBACK, Address, Message, Port
 from neuralmidi.wishes import BARE, NUMBERS, WORDS
-from pd_runner import DATA, EXTERNALS, ROOT, Patch
+from pd_runner import DATA, EXTERNALS, ROOT, Patch, run_pd
 
 PATCHES = ROOT / "pd_patches"
 SOON = 20.0
@@ -664,3 +664,35 @@ def test_a_composer_cannot_be_named_before_it_has_told_of_any(tmp_path: Path) ->
         (error,) = remote.errors("/composer", "bach")
         assert error.endswith("none: it has told no names yet")
         remote.port.close()
+
+
+# --- the end
+
+
+def test_a_patch_that_is_closed_ends_its_notes_at_its_followers(tmp_path: Path) -> None:
+    with closing(Port()) as follower:
+        inner = Patch()
+        remote, box = inner.obj(f"osc_remote {free_port()}"), inner.obj(f"composer {DATA / 'tiny'}")
+        inner.connect(*((box, outlet, remote, outlet) for outlet in range(3)))
+        command = inner.obj("t a")
+        inner.connect((command, 0, remote, 3))
+        inner.at(10, f"subscribe 127.0.0.1 {follower.address[1]}", command)
+        inner.at(10, "play 1", box)
+        (tmp_path / "inner.pd").write_text(inner.text())
+        patch = Patch()
+        patch.at(0, f"; pd open inner.pd {tmp_path}")
+        patch.at(1000, "; pd-inner.pd menuclose 1")
+        patch.quit_at(1300)
+        run = run_pd(patch, tmp_path, batch=False, flags=("-path", str(PATCHES)))
+        assert run.errors == []
+        heard = [came for _ in range(20) for came in follower.receive() if isinstance(came, Message)]
+    sounding: set[tuple[object, ...]] = set()
+    begun = 0
+    for message in heard:
+        if message.path == "/note_on":
+            begun += 1
+            sounding.add((message.arguments[0], message.arguments[2]))
+        elif message.path == "/note_off":
+            sounding.remove(message.arguments)
+    assert begun > 3
+    assert sounding == set()
