@@ -1,6 +1,7 @@
 """Runs the real Pd on small patches and reads what it prints."""
 
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -144,6 +145,13 @@ def run_pd(
     output = done.stdout.decode(errors="replace")
     print(output, file=sys.stderr)  # pytest shows it when the test fails
     return Run(output, done.returncode)
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
+    """A UDP port of this computer, or another kind of port, that nobody listens at."""
+    with socket.socket(socket.AF_INET, kind) as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
 
 
 def sounding_after(notes: Iterable[tuple[int, int, int, int]]) -> set[tuple[int, int]]:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from neuralmidi.errors import NeuralMIDIError
 from neuralmidi.fills import FILL, Fills
 from neuralmidi.osc import LOOPBACK, Argument, Message, Port
 from neuralmidi.wishes import ADDRESSES, BARE, NUMBERS, checked
-from pd_runner import ROOT, Patch, run_pd
+from pd_runner import ROOT, Patch, free_port, run_pd
 
 PATCHES = ROOT / "pd_patches"
 MODELS = ROOT / "tflite_models"
@@ -227,8 +226,7 @@ def test_the_example_in_python_follows_and_leaves(instrument: Port, tmp_path: Pa
 
 
 def test_the_second_pd_follows_and_turns(instrument: Port, tmp_path: Path) -> None:
-    with closing(Port()) as free:
-        follower = free.address[1]
+    follower = free_port()
     drawn = section("A second Pd").split("```")[1]
     drawn = drawn.replace("56120", str(instrument.address[1])).replace("9001", str(follower))
     texts = re.findall(r"\[([^\](]+)[\](]", drawn)

@@ -26,6 +26,7 @@ from neuralmidi.log import Log
 from neuralmidi.osc import Address, Argument, Message, Port
 from neuralmidi.streaming import Stream
 from neuralmidi.transport import NOTES, Step
+from pd_runner import free_port
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "tests" / "data"
@@ -142,13 +143,6 @@ class Streaming:
         assert self.process.stdout
         self.lines += self.process.stdout.read().splitlines()
         return status
-
-
-def free_port() -> int:
-    port = Port()
-    number = port.address[1]
-    port.close()
-    return number
 
 
 def command(*arguments: object) -> list[str]:

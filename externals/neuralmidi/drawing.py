@@ -11,7 +11,7 @@ from .controls import CONTROLS, Control
 from .kit import CHANNEL as DRUMS
 from .kit import KIT, PLACES
 from .notes import note_name
-from .osc import Address
+from .osc import Address, place
 from .remote_control import KEYS, Remote
 
 TEAL, QUIET, LOUD, BAD = "#2f7d78", "#7c8088", "bold", "red"
@@ -37,7 +37,7 @@ def head(title: str, address: Address, answers: bool, awaited: bool, width: int)
         ("● answers", TEAL) if answers else ("○ is asked", QUIET) if awaited else ("○ does not answer", BAD)
     )
     left = Text.assemble(("NeuralMIDI", LOUD), "  ", (title, QUIET))
-    right = Text.assemble((f"{address[0]}:{address[1]} ", QUIET), state)
+    right = Text.assemble((f"{place(address)} ", QUIET), state)
     return Text.assemble(left, " " * max(2, width - left.cell_len - right.cell_len), right)
 
 
@@ -182,7 +182,7 @@ def trouble(remote: Remote, address: Address, reached: bool) -> Text:
     """What the player should know; nothing if all is well."""
     if reached:
         return Text(remote.error, BAD)
-    nobody = f"nothing is listening at {address[0]}:{address[1]}: open pd_patches/audio_engine.pd, "
+    nobody = f"nothing is listening at {place(address)}: open pd_patches/audio_engine.pd, "
     return Text(f"{nobody}or start neuralmidi stream", BAD)
 
 

@@ -63,6 +63,16 @@ class Malformed:
     why: str
 
 
+def place(address: Address) -> str:
+    """An address in words: ``127.0.0.1:56120``."""
+    return f"{address[0]}:{address[1]}"
+
+
+def printable(text: str, longest: int) -> str:
+    """A text from outside, fit to be shown: a terminal would obey control characters."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:longest])
+
+
 class Port:
     """A UDP port that speaks OSC.
 

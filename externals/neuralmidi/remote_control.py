@@ -9,7 +9,7 @@ from math import inf, isfinite
 from typing import Final, NamedTuple
 
 from .controls import CONTROLS, PITCH, TEMPO, VELOCITY, Control
-from .osc import Argument
+from .osc import Argument, printable
 from .wishes import NUMBERS
 
 CHANNEL: Final = CONTROLS["channel"]
@@ -324,6 +324,5 @@ def _within(control: Control, value: int | None) -> int | None:
 
 
 def _text(values: Sequence[Argument]) -> str:
-    """Words from outside, fit to be shown: a terminal would obey control characters."""
     words = (value if isinstance(value, str) else f"{value:g}" for value in values)
-    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(words)[:LONGEST])
+    return printable(" ".join(words), LONGEST)

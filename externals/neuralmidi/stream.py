@@ -22,7 +22,7 @@ from .errors import NeuralMIDIError
 from .followers import port
 from .log import Log
 from .options import Options, number
-from .osc import LOOPBACK, PORT, Address, Port, resolved
+from .osc import LOOPBACK, PORT, Address, Port, place, resolved
 from .quiet import quiet
 from .streaming import Stream, Wish
 
@@ -189,8 +189,7 @@ def _wishes(options: argparse.Namespace) -> list[Wish]:
 
 
 def _told(composer: str, receiver: Address, control: Address) -> str:
-    to, at = (f"{host}:{number}" for host, number in (receiver, control))
-    return f"{composer} plays to {to}; wishes are taken at {at}; Ctrl-C ends it"
+    return f"{composer} plays to {place(receiver)}; wishes are taken at {place(control)}; Ctrl-C ends it"
 
 
 @contextmanager

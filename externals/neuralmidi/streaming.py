@@ -14,7 +14,7 @@ from .errors import NeuralMIDIError
 from .followers import PULSE, Followers, address_in, port, told
 from .host import Host, Obeyed, Result, Said, Wrong
 from .log import Log
-from .osc import Address, Argument, Malformed, Port
+from .osc import Address, Argument, Malformed, Port, place
 from .osc import Message as Packet
 from .transport import NOTES, STATUS, Atom, Message, Step, Transport
 from .wishes import ADDRESSES, checked
@@ -175,7 +175,7 @@ class Stream:
         if not there and self._receiver_is_there is not False:
             self._receiver_is_there = False
             remedy = "open pd_patches/audio_engine.pd and switch its source to stream"
-            self._complain("receiver", f"nobody answers at {_place(self.receiver)} / {remedy}")
+            self._complain("receiver", f"nobody answers at {place(self.receiver)} / {remedy}")
 
     def _look_after_composer(self) -> None:
         if self.host.reason and not self._is_buried:
@@ -230,7 +230,7 @@ class Stream:
         self.followers.subscribe(_now(), address)
         self._confirm("subscribed", address, packet.sender)
         if is_new:
-            self._log.say(f"{_place(address)} follows")
+            self._log.say(f"{place(address)} follows")
 
     def _unsubscribe(self, packet: Packet) -> None:
         address = address_in("unsubscribe", packet.arguments, packet.sender)
@@ -238,7 +238,7 @@ class Stream:
         self.followers.unsubscribe(address)
         self._confirm("unsubscribed", address, packet.sender)
         if followed:
-            self._log.say(f"{_place(address)} follows no longer")
+            self._log.say(f"{place(address)} follows no longer")
 
     def _confirm(self, what: str, address: Address, sender: Address) -> None:
         for each in dict.fromkeys((sender, address)):
@@ -252,13 +252,13 @@ class Stream:
         """An answer, which gets none: two streams that answer each other's errors would never end."""
         if packet.arguments[:1] == ("error",):
             text = " ".join(map(str, packet.arguments[1:]))
-            self._log.repeat(_now(), "answer", f"{_place(packet.sender)} says: {text}")
+            self._log.repeat(_now(), "answer", f"{place(packet.sender)} says: {text}")
 
     def _hear_of(self, address: Address) -> None:
         self.followers.hear(_now(), address)
         if address == self.receiver and not self._receiver_is_there:
             self._receiver_is_there = True
-            self._log.say(f"{_place(address)} answers")
+            self._log.say(f"{place(address)} answers")
 
     # --- what the composer hands over
 
@@ -314,7 +314,7 @@ class Stream:
 
     def _complain(self, kind: str, text: str, asker: Address | None = None) -> None:
         """Tell the player what is wrong, and whoever has led to it, or else everybody."""
-        self._log.repeat(_now(), kind, f"{_place(asker)}: {text}" if asker else text)
+        self._log.repeat(_now(), kind, f"{place(asker)}: {text}" if asker else text)
         for each in [asker] if asker else self.followers:
             self._port.send(each, "/status", "error", text[:LONGEST])
 
@@ -343,10 +343,6 @@ def _error(text: str) -> NeuralMIDIError:
     what, _, rest = text.removeprefix("composer: ").partition(": ")
     why, _, remedy = rest.rpartition(" / ")
     return NeuralMIDIError(what, why, remedy)
-
-
-def _place(address: Address) -> str:
-    return f"{address[0]}:{address[1]}"
 
 
 def _now() -> float:

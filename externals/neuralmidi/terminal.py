@@ -28,7 +28,7 @@ from textual.widgets import OptionList, Static
 
 from . import drawing
 from .errors import NeuralMIDIError
-from .osc import Address, Malformed, Port
+from .osc import Address, Malformed, Port, place
 from .remote_control import CHOOSE, FAREWELL, QUIT, Remote, Wish
 
 PATIENCE = 1.0
@@ -307,7 +307,7 @@ def _own_side(address: Address) -> str:
         except OSError as error:
             why = f"it cannot be reached: {error.strerror or error}"
             remedy = "give the address of the computer where the instrument is"
-            raise NeuralMIDIError(f"{address[0]}:{address[1]}", why, remedy) from None
+            raise NeuralMIDIError(place(address), why, remedy) from None
         return str(trial.getsockname()[0])
 
 

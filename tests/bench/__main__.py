@@ -2,14 +2,13 @@
 
 import argparse
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from neuralmidi import bundle
 from neuralmidi.errors import NeuralMIDIError
 
-from tests.bench import in_pd, offline
+from tests.bench import command, in_pd, offline
 from tests.bench.plan import Plan
 from tests.bench.remote import measure as remote
 from tests.bench.table import Row, as_markdown, as_text, machine
@@ -31,6 +30,7 @@ MEASUREMENTS: dict[str, Measurement] = {
 FAVOURITE = "bach"
 FULL, QUICK = 20.0, 3.0
 SHORTEST, LONGEST = 0.1, 600.0
+"""Seconds: with less nothing happens in a row; for more nobody waits."""
 EXAMPLES = """\
 examples:
   python -m tests.bench --quick             a first impression
@@ -62,39 +62,23 @@ def measure(plan: Plan, names: Sequence[str]) -> list[Row]:
     rows: list[Row] = []
     for place, name in enumerate(names):
         left = sum(MEASUREMENTS[n][1](plan) for n in names[place:])
-        print(f"[{place + 1}/{len(names)}] {name}: about {_clock(left)} left", file=sys.stderr, flush=True)
+        command.say(place, len(names), name, left)
         rows += MEASUREMENTS[name][0](plan)
     return rows
 
 
-def _clock(seconds: float) -> str:
-    return time.strftime("%M:%S", time.gmtime(seconds))
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.bench",
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command.parser("python -m tests.bench", __doc__, EXAMPLES)
     parser.add_argument("--model", default=_favourite(), help="name or folder; default %(default)s")
     parser.add_argument("--only", action="append", choices=list(MEASUREMENTS), help="may be repeated")
     parser.add_argument("--markdown", action="store_true", help="print the table for the README")
     parser.add_argument("--realtime", action="store_true", help="let Pd take real-time priority")
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--seconds", type=_seconds, default=FULL, help="for each row; default %(default)g")
+    seconds = command.within(SHORTEST, LONGEST)
+    length.add_argument("--seconds", type=seconds, default=FULL, help="for each row; default %(default)g")
     quick = length.add_argument("--quick", action="store_const", dest="seconds", const=QUICK)
     quick.help = f"--seconds {QUICK:g}"
     return parser
-
-
-def _seconds(text: str) -> float:
-    """Less than this and nothing happens in it; more, and nobody waits for it."""
-    seconds = float(text)
-    if not SHORTEST <= seconds <= LONGEST:
-        raise argparse.ArgumentTypeError(f"{text} is outside {SHORTEST:g} to {LONGEST:g}")
-    return seconds
 
 
 def _favourite() -> str:

@@ -9,10 +9,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from neuralmidi.osc import PORT, Address, Port
+from neuralmidi.osc import LOOPBACK, PORT, Address
 
 from tests.bench.follower import Follower, lost
-from tests.pd_runner import DATA, EXTERNALS, HELPERS, ROOT, Patch
+from tests.pd_runner import DATA, EXTERNALS, HELPERS, ROOT, Patch, free_port
 
 PATIENCE = 30.0
 """Seconds that one may take to be there."""
@@ -91,10 +91,7 @@ def streamer(model: Path, to: Address, folder: Path, *options: str) -> Iterator[
 
 def free_address() -> Address:
     """Where nobody listens."""
-    port = Port()
-    address = port.address
-    port.close()
-    return address
+    return LOOPBACK, free_port()
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import sys
 import textwrap
 from collections.abc import Sequence
 
+from tests.bench import command
 from tests.fuzz.osc import FuzzError, Outcome, fuzz
 from tests.fuzz.targets import TARGETS
 
@@ -63,12 +64,7 @@ def _table(rows: Sequence[Sequence[object]]) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.fuzz",
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command.parser("python -m tests.fuzz", __doc__, EXAMPLES)
     parser.add_argument("what", choices=["osc"], help="what the packets are of")
     parser.add_argument("--only", action="append", choices=list(TARGETS), help="may be repeated")
     parser.add_argument("--packets", type=int, default=PACKETS, help="for each; default %(default)s")

@@ -2,10 +2,10 @@
 
 import argparse
 import sys
-import time
 
 from neuralmidi.errors import NeuralMIDIError
 
+from tests.bench import command
 from tests.bench.flood import measure
 from tests.bench.table import Row, as_markdown, as_text, machine
 
@@ -29,8 +29,7 @@ def main() -> int:
     names = options.only or list(FLOODED)
     try:
         for place, name in enumerate(names):
-            left = time.strftime("%M:%S", time.gmtime((len(names) - place) * measure.seconds_of(seconds)))
-            print(f"[{place + 1}/{len(names)}] {name}: about {left} left", file=sys.stderr, flush=True)
+            command.say(place, len(names), name, (len(names) - place) * measure.seconds_of(seconds))
             rows += FLOODED[name](seconds)
     except (NeuralMIDIError, RuntimeError) as error:
         print(f"flood: {error}", file=sys.stderr)
@@ -40,23 +39,12 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.bench.flood",
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--minutes", type=_minutes, default=MINUTES, help="of flood; default %(default)g")
+    parser = command.parser("python -m tests.bench.flood", __doc__, EXAMPLES)
+    minutes = command.within(SHORTEST, LONGEST)
+    parser.add_argument("--minutes", type=minutes, default=MINUTES, help="of flood; default %(default)g")
     parser.add_argument("--only", action="append", choices=list(FLOODED), help="may be repeated")
     parser.add_argument("--markdown", action="store_true", help="print the table for a page")
     return parser
-
-
-def _minutes(text: str) -> float:
-    minutes = float(text)
-    if not SHORTEST <= minutes <= LONGEST:
-        raise argparse.ArgumentTypeError(f"{text} is outside {SHORTEST:g} to {LONGEST:g}")
-    return minutes
 
 
 if __name__ == "__main__":

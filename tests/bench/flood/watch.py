@@ -13,7 +13,7 @@ from tests.bench.in_pd import LATE, Records, read, workshop
 from tests.bench.instruments import Instrument, free_address, in_pd
 from tests.bench.remote import patches
 from tests.bench.table import Row, single, spread
-from tests.pd_runner import Run
+from tests.pd_runner import Run, free_port
 
 WRITING = 10.0
 """Seconds that writing the records may take."""
@@ -65,7 +65,7 @@ class Watch:
 def watched(model: Path) -> Iterator[tuple[Instrument, Watch]]:
     """A patch that plays over OSC, and its watch."""
     with workshop() as externals:
-        records, address, door = externals.parent / "records", free_address(), _free_door()
+        records, address, door = externals.parent / "records", free_address(), free_port(socket.SOCK_STREAM)
         patch = patches.voiced(model, address)
         watch, listen, start = (
             patch.obj(text) for text in (f"stopwatch {records}", "netreceive", "loadbang")
@@ -76,9 +76,3 @@ def watched(model: Path) -> Iterator[tuple[Instrument, Watch]]:
         patch.connect((start, 0, metro, 0), (metro, 0, tick, 0), (tick, 0, watch, 0))
         with in_pd(patch, address, externals.parent, *patches.AWAKE, externals=externals) as instrument:
             yield instrument, Watch(instrument, door, records)
-
-
-def _free_door() -> int:
-    with socket.socket() as door:
-        door.bind((LOOPBACK, 0))
-        return int(door.getsockname()[1])
