@@ -2,12 +2,18 @@
 
 import os
 import shutil
+import signal
 import sys
 from functools import partial
 from pathlib import Path
 
 import pytest
 from pd_runner import EXTERNALS, HELPERS, RunPd, run_pd
+
+# Tests send these to programs, which would inherit it if nohup or a shell's background lets them be ignored.
+for _number, _handler in ((signal.SIGHUP, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _handler)
 
 
 @pytest.fixture

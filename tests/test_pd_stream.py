@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from neuralmidi.osc import LOOPBACK, Address, Message, Port
-from pd_runner import DATA, EXTERNALS, ROOT, Patch, Run, run_pd, sounding_after
+from pd_runner import DATA, EXTERNALS, ROOT, Patch, Run, free_port, run_pd, sounding_after
 
 PATCHES = ROOT / "pd_patches"
 FLAGS = ("-path", str(PATCHES))
@@ -326,12 +326,6 @@ def test_a_wish_to_nobody_is_told_once_a_second(tmp_path: Path) -> None:
 # --- over UDP
 
 
-def free_port(kind: socket.SocketKind) -> int:
-    with socket.socket(socket.AF_INET, kind) as taken:
-        taken.bind((LOOPBACK, 0))
-        return int(taken.getsockname()[1])
-
-
 class Program:
     """A program elsewhere: it sends, and keeps what comes to it. Pings it answers."""
 
@@ -427,7 +421,7 @@ def program() -> Iterator[Callable[[Address], Program]]:
 def test_what_programs_send_over_udp_is_played_and_answered(
     program: Callable[[Address], Program], tmp_path: Path
 ) -> None:
-    to = (LOOPBACK, free_port(socket.SOCK_DGRAM))
+    to = (LOOPBACK, free_port())
     patch = Patch()
     remote, box = patch.obj(f"osc_remote {to[1]}"), patch.obj("stream")
     patch.connect((remote, 0, box, 0), (remote, 1, box, 1), (box, 3, remote, 3))
@@ -461,7 +455,7 @@ def test_the_instrument_plays_a_stream_when_it_is_asked_to(
     program: Callable[[Address], Program], tmp_path: Path
 ) -> None:
     shutil.copytree(DATA / "tiny", tmp_path / "models" / "bach")
-    to = (LOOPBACK, free_port(socket.SOCK_DGRAM))
+    to = (LOOPBACK, free_port())
     patch = Patch()
     patch.obj("audio_engine")
     patch.at(0, f"; neuralmidi listen {LOOPBACK} {to[1]}")
@@ -504,13 +498,13 @@ def test_the_instrument_plays_a_stream_when_it_is_asked_to(
 def test_however_a_streaming_program_ends_so_do_its_notes_within_a_second(
     ending: signal.Signals, program: Callable[[Address], Program], tmp_path: Path
 ) -> None:
-    to = (LOOPBACK, free_port(socket.SOCK_DGRAM))
+    to = (LOOPBACK, free_port())
     patch = Patch()
     remote, box = patch.obj(f"osc_remote {to[1]}"), patch.obj("stream")
     patch.connect((remote, 0, box, 0), (remote, 1, box, 1), (box, 3, remote, 3), (box, 0, remote, 0))
     patch.log(box, 0, "note")
     patch.log(box, 2, "status")
-    where = f"--osc-port {to[1]} --control-port {free_port(socket.SOCK_DGRAM)}"
+    where = f"--osc-port {to[1]} --control-port {free_port()}"
     played = f"--models {DATA} --composer tiny --tempo 480 {where}"
     with Playing(patch, to, tmp_path) as pd:
         follower = program(to)
@@ -520,9 +514,13 @@ def test_however_a_streaming_program_ends_so_do_its_notes_within_a_second(
         with subprocess.Popen(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
         ) as streamer:
-            for _ in range(4):
-                follower.comes("/note_on")
-            streamer.send_signal(ending)
+            try:
+                for _ in range(4):
+                    follower.comes("/note_on")
+                streamer.send_signal(ending)
+                streamer.wait(10)
+            finally:
+                streamer.kill()
         time.sleep(1.2)
     heard = pd.run.notes()
     assert sounding_after(heard) == set()
