@@ -26,7 +26,7 @@ FUZZ_IT = f"""
 import sys
 from contextlib import contextmanager
 from tests.bench.instruments import free_address, program
-from tests.fuzz import __main__ as command
+from tests.fuzz import targets, __main__ as command
 from tests.fuzz.osc import Target
 
 @contextmanager
@@ -35,7 +35,7 @@ def start(folder):
     with program("frail", [sys.executable, "-c", {FRAIL!r}, str(address[1])], address, folder) as instrument:
         yield instrument
 
-command.TARGETS["frail"] = Target(start, lambda follower: None)
+targets.TARGETS["frail"] = Target(start, lambda follower: None)
 sys.exit(command.main())
 """
 
@@ -47,7 +47,7 @@ def fuzz(*arguments: str, program: Sequence[str] = ("-m", "tests.fuzz")) -> subp
 
 @pytest.mark.parametrize("instrument", ["patch", "stream", "streamer"])
 def test_it_plays_on_after_2000_packets(instrument: str) -> None:
-    done = fuzz("osc", "--packets", "2000", "--only", instrument)
+    done = fuzz("osc", "--cases", "2000", "--only", instrument)
     assert done.returncode == 0, done.stderr
     seed, _, row = done.stdout.splitlines()
     assert seed == "seed 1"
@@ -74,11 +74,11 @@ def test_no_packet_bothers_another_computer() -> None:
 
 
 def test_what_dies_is_reported_with_the_command_that_shows_it_again() -> None:
-    done = fuzz("osc", "--only", "frail", "--seed", "3", "--packets", "1000", program=("-c", FUZZ_IT))
+    done = fuzz("osc", "--only", "frail", "--seed", "3", "--cases", "1000", program=("-c", FUZZ_IT))
     assert done.returncode == 1
-    assert re.search(r"frail does not play on after [1-9]00 packets: .*ended with status 1", done.stderr)
+    assert re.search(r"frail: does not play on after [1-9]00 packets: .*ended with status 1", done.stderr)
     assert "it fell ill" in done.stderr
-    assert re.search(r"tests\.fuzz osc --only frail --seed 3 --packets [1-9]00$", done.stderr, re.MULTILINE)
+    assert re.search(r"tests\.fuzz osc --only frail --seed 3 --cases [1-9]00$", done.stderr, re.MULTILINE)
 
 
 def test_help_has_an_example() -> None:

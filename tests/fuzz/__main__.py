@@ -1,59 +1,55 @@
-"""Throws packets that nobody should send at what listens, and looks whether it plays on."""
+"""Gives NeuralMIDI what nobody should give it, and looks whether it plays on."""
 
 import argparse
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tests.bench import command
-from tests.fuzz.osc import FuzzError, Outcome, fuzz
-from tests.fuzz.targets import TARGETS
+from tests.fuzz import targets
+from tests.fuzz.kinds import FuzzError, Kind, Outcome
 
-PACKETS = 100_000
-HEADING = (
-    "at",
-    "packets",
-    "never seen",
-    "errors answered",
-    "notes begun",
-    "ended",
-    "MB warm",
-    "MB at the end",
-)
+KINDS: Mapping[str, Kind] = {
+    "osc": targets.OSC,
+}
+"""All that comes from outside, each with those who take it."""
 EXAMPLES = """\
 examples:
   python -m tests.fuzz osc                                  100,000 packets at each: some minutes
-  python -m tests.fuzz osc --only streamer --packets 2000
+  python -m tests.fuzz osc --only streamer --cases 2000
   python -m tests.fuzz osc --seed 7                         other packets
 """
 
 
 def main() -> int:
-    """Fuzz, and print a table; 1 if something did not play on."""
-    options = _parser().parse_args()
-    rows: list[Sequence[object]] = [HEADING]
-    for name in options.only or TARGETS:
+    """Fuzz, and print what came of it; 1 if something happened that must not."""
+    parser = _parser()
+    options = parser.parse_args()
+    kind = KINDS[options.what]
+    unknown = [part for part in options.only or () if part not in kind.parts]
+    if unknown:
+        parser.error(f"{options.what} has no {unknown[0]}, but {', '.join(kind.parts)}")
+    outcomes = {}
+    for part in options.only or kind.parts:
         try:
-            outcome = fuzz(name, TARGETS[name], options.seed, options.packets)
+            outcomes[part] = kind.run(part, options.seed, _cases(options, kind))
         except FuzzError as error:
-            sent, why = error.args
-            again = f"python -m tests.fuzz osc --only {name} --seed {options.seed} --packets {sent}"
-            print(f"{name} does not play on after {sent} packets: {why}", file=sys.stderr)
-            print(f"once more: {again}", file=sys.stderr)
+            again = f"python -m tests.fuzz {options.what} --only {part} --seed {options.seed} {error.again}"
+            print(f"{part}: {error}\nonce more: {again}", file=sys.stderr)
             return 1
         except RuntimeError as error:
-            print(f"fuzz: {name}: {error}", file=sys.stderr)
+            print(f"fuzz: {part}: {error}", file=sys.stderr)
             return 1
-        rows.append(_row(name, outcome))
     print(f"seed {options.seed}")
-    print(_table(rows))
+    print(_table([("of", *kind.heading), *((part, *each.row) for part, each in outcomes.items())]))
+    print(_reasons(outcomes), end="")
     return 0
 
 
-def _row(name: str, outcome: Outcome) -> Sequence[object]:
-    books = outcome.books
-    memory = f"{outcome.warm:.1f}", f"{outcome.end:.1f}"
-    return name, outcome.sent, outcome.lost, outcome.errors, books.ons, books.offs, *memory
+def _cases(options: argparse.Namespace, kind: Kind) -> range:
+    if options.case is not None:
+        return range(options.case, options.case + 1)
+    return range(kind.cases if options.cases is None else options.cases)
 
 
 def _table(rows: Sequence[Sequence[object]]) -> str:
@@ -63,12 +59,27 @@ def _table(rows: Sequence[Sequence[object]]) -> str:
     return textwrap.dedent("\n".join(lines))
 
 
+def _reasons(outcomes: Mapping[str, Outcome]) -> str:
+    """Why cases were refused, the most usual reason first; nothing where none was."""
+    lines = [
+        f"{count:>9,}  {reason}\n"
+        for part, outcome in outcomes.items()
+        if outcome.refused
+        for reason, count in [(f"{part} refused:", outcome.refused.total()), *outcome.refused.most_common()]
+    ]
+    return "".join(lines)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = command.parser("python -m tests.fuzz", __doc__, EXAMPLES)
-    parser.add_argument("what", choices=["osc"], help="what the packets are of")
-    parser.add_argument("--only", action="append", choices=list(TARGETS), help="may be repeated")
-    parser.add_argument("--packets", type=int, default=PACKETS, help="for each; default %(default)s")
-    parser.add_argument("--seed", type=int, default=1, help="the same packets again; default %(default)s")
+    kinds = "; ".join(f"{name}: {kind.about}" for name, kind in KINDS.items())
+    parser.add_argument("what", choices=list(KINDS), help=kinds)
+    parts = "; ".join(f"of {name}: {', '.join(kind.parts)}" for name, kind in KINDS.items())
+    parser.add_argument("--only", action="append", metavar="PART", help=f"may be repeated; {parts}")
+    usual = ", ".join(f"{name} {kind.cases:,}" for name, kind in KINDS.items())
+    parser.add_argument("--cases", type=int, metavar="N", help=f"how many for each part; default: {usual}")
+    parser.add_argument("--case", type=int, metavar="N", help="nothing but the case of this number, from 0")
+    parser.add_argument("--seed", type=int, default=1, help="the same cases again; default %(default)s")
     return parser
 
 

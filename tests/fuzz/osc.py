@@ -8,8 +8,9 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.follower import Books, Follower
+from tests.bench.follower import Follower
 from tests.bench.instruments import Instrument
+from tests.fuzz.kinds import FuzzError, Outcome
 from tests.fuzz.packets import packet
 from training.progress import progress
 
@@ -38,33 +39,17 @@ class Target:
     plays: Callable[[Follower], None]
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a run.
-
-    Attributes:
-        sent: packets.
-        lost: of them: the instrument never saw them, because its port was full.
-        errors: how often it answered a ``/status error``.
-        warm: MB that it used after a tenth of the packets.
-        end: MB that it used after all.
-        books: of a follower that was there all the time.
-    """
-
-    sent: int
-    lost: int
-    errors: int
-    warm: float
-    end: float
-    books: Books
+HEADING = (
+    *("packets", "never seen", "errors answered", "notes begun", "ended"),
+    *("MB warm", "MB at the end"),
+)
+"""Those that an instrument never saw because its port was full; how often it answered a ``/status error``;
+the notes of a follower that was there all the time; what it used after a tenth of the packets, and after all.
+"""
 
 
-class FuzzError(Exception):
-    """An instrument does not play on. Arguments: how many packets had been sent, and why."""
-
-
-def fuzz(name: str, target: Target, seed: int, packets: int) -> Outcome:
-    """Send packets 0 to `packets` of a seed.
+def fuzz(name: str, target: Target, seed: int, packets: range) -> Outcome:
+    """Send the packets of these numbers.
 
     Raises:
         FuzzError: it does not play on.
@@ -80,23 +65,24 @@ def fuzz(name: str, target: Target, seed: int, packets: int) -> Outcome:
         target.plays(follower)
         answers: Counter[bytes] = Counter()
         warm = instrument.memory()
-        batches = range(0, packets, BATCH)
+        batches = range(packets.start, packets.stop, BATCH)
         for place, first in enumerate(progress(f"{name}: batch", batches)):
-            last = min(first + BATCH, packets)
+            last = min(first + BATCH, packets.stop)
             try:
                 for number in range(first, last):
                     stranger.sendto(packet(seed, number), instrument.address)
                 answers += _answers(stranger)
                 _take_in(instrument, follower)
-                if (place + 1) % max(APART, len(batches) // LOOKS) == 0 or last == packets:
+                if (place + 1) % max(APART, len(batches) // LOOKS) == 0 or last == packets.stop:
                     target.plays(follower)
             except RuntimeError as error:
-                raise FuzzError(last, _why(instrument, error)) from None
-            if last <= WARM * packets:
+                why = f"does not play on after {last} packets: {_why(instrument, error)}"
+                raise FuzzError(why, f"--cases {last}") from None
+            if place <= WARM * len(batches):
                 warm = instrument.memory()
         answers += _answers(stranger)
-        errors = answers[b"error"]
-        return Outcome(packets, instrument.lost(), errors, warm, instrument.memory(), follower.books)
+        books, memory = follower.books, (f"{warm:.1f}", f"{instrument.memory():.1f}")
+        return Outcome((len(packets), instrument.lost(), answers[b"error"], books.ons, books.offs, *memory))
 
 
 def _take_in(instrument: Instrument, follower: Follower) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tests.bench.follower import Follower, lost
 from tests.bench.instruments import Instrument, audio_engine, free_address, in_pd, streamer
-from tests.fuzz.osc import Target
+from tests.fuzz.kinds import Kind, Outcome
+from tests.fuzz.osc import HEADING, Target, fuzz
 from tests.pd_runner import DATA
 
 MODEL = DATA / "tiny2"
@@ -72,3 +73,10 @@ TARGETS: Mapping[str, Target] = {
     "stream": Target(partial(_patch, source="stream"), streams),
     "streamer": Target(_streamer, composes),
 }
+
+
+def _fuzz(name: str, seed: int, packets: range) -> Outcome:
+    return fuzz(name, TARGETS[name], seed, packets)
+
+
+OSC = Kind("packets to an OSC port", HEADING, TARGETS, 100_000, _fuzz)
