@@ -4,11 +4,14 @@ import ctypes
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
+from threading import Lock
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .caches import Array, Caches, Slots
 from .errors import NeuralMIDIError
 
 SIGNATURE: Final = "step"
@@ -16,10 +19,7 @@ TOKEN: Final = "token"
 CONDITION: Final = "condition"
 LOGITS: Final = "logits"
 
-Array = NDArray[np.float32]
 Shape = tuple[int, ...]
-Rows = tuple[Array, ...]
-"""What one token leaves in the caches: a row ``[width]`` for each."""
 
 _EXPORT_AGAIN: Final = "export the model again with this version's training.train_composer_models"
 
@@ -31,32 +31,121 @@ class State:
     Attributes:
         shapes: of the model's states: what tells its own states from another model's.
         carried: the carried states, in the model's order.
-        slots: what each slot of the caches holds; None is an empty one, all zeros.
+        slots: what each slot of the caches holds.
         fed: how many tokens have been fed.
     """
 
     shapes: Mapping[str, Shape]
     carried: tuple[Array, ...]
-    slots: tuple[Rows | None, ...]
+    slots: Slots
     fed: int
+
+
+class Network:
+    """A .tflite file in LiteRT. There is one for all models that are of one file, and they take turns.
+
+    Args:
+        tflite: the contents of the file.
+        carried: names of the carried states.
+        caches: names of the caches.
+        condition_size: length of the input ``condition``; 0: there is none.
+
+    Attributes:
+        lock: whoever uses the network holds it.
+        vocabulary_size: how many tokens it knows.
+        state_shapes: the shape of each state by name, the carried ones first.
+        caches: of attention, the rows that it sees.
+
+    Raises:
+        NeuralMIDIError: the file is damaged, needs operators that LiteRT lacks, or its inputs and
+            outputs are not those of a step.
+    """
+
+    def __init__(
+        self, tflite: bytes, carried: Sequence[str], caches: Sequence[str], condition_size: int
+    ) -> None:
+        self.lock = Lock()
+        self._interpreter = _interpreter(tflite)
+        inputs, outputs = _tensors(self._interpreter)
+        _check_names(inputs, outputs, (*carried, *caches), takes_condition=condition_size > 0)
+        self.vocabulary_size = int(outputs[LOGITS]["shape"][-1])
+        _check(LOGITS, outputs[LOGITS], np.float32, ((self.vocabulary_size,), (1, self.vocabulary_size)))
+        _check(TOKEN, inputs[TOKEN], np.int32, ((1,), (1, 1)))
+        if condition_size:
+            _check(CONDITION, inputs[CONDITION], np.float32, ((1, condition_size),))
+        self.state_shapes: Mapping[str, Shape] = {name: _shape(inputs[name]) for name in (*carried, *caches)}
+        _check_states(inputs, outputs, carried, caches)
+        _settle(self._interpreter, inputs)
+        into = {name: _memory(self._interpreter, tensor) for name, tensor in inputs.items()}
+        out = {name: tensor["index"] for name, tensor in outputs.items()}
+        self._token, self._logits, self._condition = into[TOKEN], out[LOGITS], into.get(CONDITION)
+        self._carried_in, self._carried_out = ([side[name] for name in carried] for side in (into, out))
+        self.caches, self._rows = Caches([into[name][0] for name in caches]), [out[name] for name in caches]
+
+    def initial_state(self) -> State:
+        """Return the state before any token: all zeros."""
+        carried = tuple(np.zeros_like(part) for part in self._carried_in)
+        return State(self.state_shapes, carried, (None,) * len(self.caches.held), 0)
+
+    def step(self, state: State, token: int, condition: Array | None) -> tuple[Array, State]:
+        """Feed one token; all of these are its own, and of the right size.
+
+        Raises:
+            NeuralMIDIError: what comes out is not finite.
+        """
+        if self._condition is not None:
+            self._condition[...] = condition
+        self.caches.hold(state.slots)
+        self._token[...] = token
+        for place, part in zip(self._carried_in, state.carried, strict=True):
+            place[...] = part
+        _run(self._interpreter)
+        logits: Array = self._interpreter.get_tensor(self._logits).ravel()
+        # If there is a NaN among them, numpy takes it for both the smallest and the largest.
+        if not (isfinite(logits[logits.argmin()]) and isfinite(logits[logits.argmax()])):
+            raise NeuralMIDIError("model.tflite", "its output is not finite", _EXPORT_AGAIN)
+        carried = tuple([self._interpreter.get_tensor(part) for part in self._carried_out])
+        if self._rows:
+            rows = [self._interpreter.get_tensor(row)[0, 0] for row in self._rows]
+            self.caches.add(state.fed % len(state.slots), rows)
+        return logits, State(self.state_shapes, carried, self.caches.held, state.fed + 1)
+
+
+_networks: WeakValueDictionary[tuple[object, ...], Network] = WeakValueDictionary()
+"""Those that are in use, by what they were made of."""
+_networks_lock = Lock()
+
+
+def _network(
+    tflite: bytes, carried: Sequence[str], caches: Sequence[str], condition: Array | None
+) -> Network:
+    """Return the network of a file: the one that plays already, if there is one."""
+    size = 0 if condition is None else len(condition)
+    key = (tflite, tuple(carried), tuple(caches), size)
+    with _networks_lock:
+        network = _networks.get(key)
+        if network is None:
+            network = _networks[key] = Network(tflite, carried, caches, size)
+    return network
 
 
 class StepModel:
     """Runs the signature ``step`` of a .tflite model: ``(token, condition, state) -> (logits, state)``.
 
-    The state goes in and comes out, so one model serves many composers, one call at a time. It is of two
-    kinds. A *carried* state (LSTM, GRU) is an input and an output of one shape. A *cache* (attention) is an
-    input ``[1, slots, width]`` of which a step returns one new row, ``[1, 1, width]``. Its place is the slot
-    ``tokens fed before % slots``: the oldest row gives way to the newest.
+    The state goes in and comes out, so one model serves many composers, one call at a time; and models that
+    are made of the same file share one network. The state is of two kinds. A *carried* state (LSTM, GRU) is
+    an input and an output of one shape. A *cache* (attention) is an input ``[1, slots, width]`` of which a
+    step returns one new row, ``[1, 1, width]``. Its place is the slot ``tokens fed before % slots``: the
+    oldest row gives way to the newest.
 
-    To copy whole caches would cost more than the network itself, so they lie in the interpreter for good, and
-    a step writes its one row there. After a rewind, or when two composers take turns, the rows that differ
-    are written anew; all others are where they were.
+    To copy whole caches at each step would cost more than the network itself, so they lie in the interpreter
+    for good, and a step writes its one row there. After a rewind, or when two composers take turns, the rows
+    that differ are written anew; all others are where they were.
 
     Args:
         tflite: the contents of the .tflite file.
         carried: names of the carried states, in the order of `State.carried`.
-        caches: names of the caches, in the order of `Rows`.
+        caches: names of the caches, in the order of their numbers in a row.
         condition: what the input ``condition`` gets when `step` is given none, ``[N]``: zeros, or what a
             bundle fixes. None: the model has no such input.
 
@@ -77,30 +166,15 @@ class StepModel:
         caches: Sequence[str] = (),
         condition: Array | None = None,
     ) -> None:
-        self._interpreter = _interpreter(tflite)
-        inputs, outputs = _tensors(self._interpreter)
+        self._network = _network(tflite, carried, caches, condition)
         self._default = condition
         self.condition_size = 0 if condition is None else len(condition)
-        _check_names(inputs, outputs, (*carried, *caches), takes_condition=condition is not None)
-        self.vocabulary_size = int(outputs[LOGITS]["shape"][-1])
-        _check(LOGITS, outputs[LOGITS], np.float32, ((self.vocabulary_size,), (1, self.vocabulary_size)))
-        _check(TOKEN, inputs[TOKEN], np.int32, ((1,), (1, 1)))
-        if condition is not None:
-            _check(CONDITION, inputs[CONDITION], np.float32, ((1, self.condition_size),))
-        self.state_shapes: Mapping[str, Shape] = {name: _shape(inputs[name]) for name in (*carried, *caches)}
-        self._slots = _check_states(inputs, outputs, carried, caches)
-        _settle(self._interpreter, inputs)
-        into = {name: _memory(self._interpreter, tensor) for name, tensor in inputs.items()}
-        out = {name: tensor["index"] for name, tensor in outputs.items()}
-        self._token, self._logits, self._condition = into[TOKEN], out[LOGITS], into.get(CONDITION)
-        self._carried_in, self._carried_out = ([side[name] for name in carried] for side in (into, out))
-        self._caches, self._rows = [into[name][0] for name in caches], [out[name] for name in caches]
-        self._held: tuple[Rows | None, ...] = (None,) * self._slots  # what the interpreter's caches hold
+        self.vocabulary_size = self._network.vocabulary_size
+        self.state_shapes = self._network.state_shapes
 
     def initial_state(self) -> State:
         """Return the state before any token: all zeros."""
-        carried = tuple(np.zeros_like(part) for part in self._carried_in)
-        return State(self.state_shapes, carried, (None,) * self._slots, 0)
+        return self._network.initial_state()
 
     def step(self, state: State, token: int, condition: Array | None = None) -> tuple[Array, State]:
         """Feed one token.
@@ -124,53 +198,14 @@ class StepModel:
             raise NeuralMIDIError(f"token {token}", why, "feed a token of this model's tokenizer")
         if state.shapes is not self.state_shapes and state.shapes != self.state_shapes:
             raise NeuralMIDIError("state", "is another model's", "start from this model's initial_state()")
-        self._set_condition(condition)
-        self._hold(state.slots)
-        self._token[...] = token
-        for place, part in zip(self._carried_in, state.carried, strict=True):
-            place[...] = part
-        _run(self._interpreter)
-        logits: Array = self._interpreter.get_tensor(self._logits).ravel()
-        # If there is a NaN among them, numpy takes it for both the smallest and the largest.
-        if not (isfinite(logits[logits.argmin()]) and isfinite(logits[logits.argmax()])):
-            raise NeuralMIDIError("model.tflite", "its output is not finite", _EXPORT_AGAIN)
-        carried = tuple([self._interpreter.get_tensor(part) for part in self._carried_out])
-        return logits, State(self.state_shapes, carried, self._slots_after(state), state.fed + 1)
-
-    def _set_condition(self, condition: Array | None) -> None:
         if condition is None:
             condition = self._default
         size = 0 if condition is None else len(condition)
         if size != self.condition_size:
             why = f"has {size} numbers, not {self.condition_size}"
             raise NeuralMIDIError("condition", why, "give a number for each of the model's names")
-        if self._condition is not None:
-            self._condition[...] = condition
-
-    def _hold(self, slots: tuple[Rows | None, ...]) -> None:
-        """Let the interpreter's caches hold these rows. After an ordinary step they do already."""
-        if slots is self._held:
-            return
-        for slot, (held, rows) in enumerate(zip(self._held, slots, strict=True)):
-            if rows is not held:
-                self._write(slot, rows)
-        self._held = slots
-
-    def _slots_after(self, state: State) -> tuple[Rows | None, ...]:
-        """Put the rows that the interpreter has just returned into the slot whose turn it is."""
-        if not self._slots:
-            return ()
-        slot = state.fed % self._slots
-        rows = tuple([self._interpreter.get_tensor(row)[0, 0] for row in self._rows])
-        self._write(slot, rows)
-        slots = list(state.slots)
-        slots[slot] = rows
-        self._held = tuple(slots)
-        return self._held
-
-    def _write(self, slot: int, rows: Rows | None) -> None:
-        for place, cache in enumerate(self._caches):
-            cache[slot] = 0 if rows is None else rows[place]
+        with self._network.lock:
+            return self._network.step(state, token, condition)
 
 
 def _interpreter(tflite: bytes) -> Any:
@@ -255,17 +290,16 @@ def _check_states(
     outputs: Mapping[str, Details],
     carried: Sequence[str],
     caches: Sequence[str],
-) -> int:
-    """Return how many slots the caches have; 0 without any cache."""
+) -> None:
+    """Raise unless carried states come out as they go in, and of caches, alike in slots, a row comes out."""
     for name in carried:
         _check(name, inputs[name], np.float32, (_shape(inputs[name]),))
         _check(name, outputs[name], np.float32, (_shape(inputs[name]),))
     slots = (*_shape(inputs[caches[0]]), 0, 0)[1] if caches else 0  # they share one count
     for name in caches:
         width = _shape(inputs[name])[-1:]
-        _check(name, inputs[name], np.float32, ((1, slots, *width),))
+        _check(name, inputs[name], np.float32, ((1, slots or 1, *width),))
         _check(name, outputs[name], np.float32, ((1, 1, *width),))
-    return slots
 
 
 def _shape(details: Details) -> Shape:
