@@ -320,6 +320,8 @@ def said(error: Exception) -> str:
         return str(error)
     if isinstance(error, ImportError):
         return f"{error} / run pd_patches/play, which installs what is missing"
+    if isinstance(error, MemoryError):
+        return "no memory is left / close other programs, or load a smaller model"
     where = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(where.filename).name}, line {where.lineno}"
     remedy = "this is a fault of the object: send `reset`, and tell its author"
