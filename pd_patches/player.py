@@ -17,7 +17,7 @@ import sys
 import time
 import wave
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from itertools import pairwise
@@ -51,6 +51,9 @@ PATIENCE = 60.0
 DOCTOR = "neuralmidi doctor looks for the cause"
 TROUBLE = re.compile(r"error:|\w+: error |application-specific initialization failed:")
 """How a line of Pd, of an object in the patch, or of a missing display begins when all is not well."""
+HALF_WRITTEN = re.compile(r"\[?soundfiler\]? write")
+"""How Pd's complaint of a sound begins; the reason that it names is that of any error before."""
+MAKE_ROOM = "see whether the disk is full, or name a file elsewhere"
 GOODBYE = 5.0
 """Seconds for the notes to end and to ring."""
 OSC_PERIOD = "1"
@@ -303,7 +306,7 @@ def render(options: argparse.Namespace) -> None:
             lines = [_watched(line.strip(), bars) for line in process.stderr or ()]
         if sys.stderr.isatty():
             tell("\r\033[K")
-        why = complaint(lines)
+        why = _named(complaint(lines), drafts, options.files)
         if why or process.returncode or not all(draft.is_file() for draft in drafts.values()):
             raise _failed("rendering", why or " ".join(lines[-1:]) or "Pd died")
         for kind, draft in drafts.items():
@@ -313,6 +316,15 @@ def render(options: argparse.Namespace) -> None:
         print(f"{file}: {_sound(file) if kind == 'record' else _notes(lines)}")
     seconds = _seconds(options, _told_beats(lines))
     print(f"{bars:.0f} bar{'s' if bars > 1 else ''}, {seconds:.1f} s of music, in {took:.1f} s")
+
+
+def _named(why: str | None, drafts: Mapping[str, Path], files: Mapping[str, Path]) -> str | None:
+    """What Pd complains of, by the files that were asked for."""
+    if why and HALF_WRITTEN.match(why):
+        return f"{files['record']}: the sound could not be written whole / {MAKE_ROOM}"
+    for kind, draft in drafts.items():
+        why = why and why.replace(str(draft), str(files[kind]))
+    return why
 
 
 def _watched(line: str, bars: float) -> str:
