@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import TextIO
 
@@ -58,7 +59,5 @@ class Log:
 
     def _print(self) -> None:
         while (line := self._lines.get()) is not None:
-            try:
+            with suppress(OSError, ValueError):  # nobody reads any more; or a disk is full, for now
                 print(line, file=self._out, flush=True)
-            except (OSError, ValueError):  # nobody reads any more
-                return
