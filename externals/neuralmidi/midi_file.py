@@ -1,5 +1,6 @@
 """Standard MIDI files: a performance is written, a piece to begin from is read."""
 
+import errno
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
@@ -28,6 +29,12 @@ DRUMS = CHANNEL - 1
 
 BAR_BEATS = (0.25, 16.0)
 """Shortest and longest bar that is believed, in beats."""
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Errors that say so of a disk, or of a user's share of it."""
+
+MAKE_ROOM = "make room on the disk, or name a file on another"
+ELSEWHERE = "name a file in a folder that you may write to"
 
 Timed = tuple[float, NoteEvent]
 """An event and its time in ms since the beginning."""
@@ -194,7 +201,7 @@ def _save(midi: mido.MidiFile, path: Path) -> None:
     """Write beside the file, then put it in its place: a full disk must not cost the last take."""
     try:
         if path.exists() and not path.is_file():
-            raise _unwritable(path, "there is something that is not a file")
+            raise _unwritable(path, "there is something that is not a file", ELSEWHERE)
         part = path.with_name(f"{path.name}.part")
         try:
             midi.save(part)
@@ -202,10 +209,9 @@ def _save(midi: mido.MidiFile, path: Path) -> None:
         finally:
             part.unlink(missing_ok=True)
     except (OSError, ValueError) as error:
-        raise _unwritable(path, getattr(error, "strerror", None) or str(error)) from error
+        number, why = getattr(error, "errno", None), getattr(error, "strerror", None) or str(error)
+        raise _unwritable(path, why, MAKE_ROOM if number in FULL else ELSEWHERE) from error
 
 
-def _unwritable(path: Path, why: str) -> NeuralMIDIError:
-    return NeuralMIDIError(
-        str(path), f"cannot be written: {why}", "name a file in a folder that you may write to"
-    )
+def _unwritable(path: Path, why: str, remedy: str) -> NeuralMIDIError:
+    return NeuralMIDIError(str(path), f"cannot be written: {why}", remedy)
