@@ -1,3 +1,4 @@
+import errno
 import io
 
 from neuralmidi.log import LONGEST, Log
@@ -6,6 +7,18 @@ from neuralmidi.log import LONGEST, Log
 class Broken(io.StringIO):
     def write(self, text: str) -> int:
         raise BrokenPipeError
+
+
+class Full(io.StringIO):
+    """Refuses the first line."""
+
+    refused = False
+
+    def write(self, text: str) -> int:
+        if not self.refused:
+            self.refused = True
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(text)
 
 
 def test_one_line_of_a_kind_in_a_second_and_how_many_there_were() -> None:
@@ -22,6 +35,15 @@ def test_one_line_of_a_kind_in_a_second_and_how_many_there_were() -> None:
     log.repeat(4001, "tempo", "again")
     log.close()
     assert out.getvalue().splitlines() == ["tempo 0", "seed", "tempo 990 (99 times)", "too early", "again"]
+
+
+def test_it_goes_on_when_a_full_disk_has_room_again() -> None:
+    out = Full()
+    log = Log(out)
+    log.say("lost")
+    log.say("last")
+    log.close(5)
+    assert out.getvalue() == "last\n"
 
 
 def test_a_line_is_one_line_and_moves_no_cursor() -> None:

@@ -76,6 +76,9 @@ BARS = {
     "fill": "kick+snare,16,0,14,0 - snare,10,1 - hightom,14,0 hightom,12,2 - hightom,10,-1 "
     "midtom,15,0 - midtom,12,3 midtom,9,0 lowtom,15,-2 lowtom,13,0 lowtom,14,1 kick+crash,16,0,16,0",
 }
+BRITTLE = (1.25e-9, 2.5e-9)
+"""The corners of the tables that `brittle` adds, to its logits and to its memory."""
+
 CERTAIN = 1e4
 """Nothing else is ever drawn, however often the bar repeats."""
 
@@ -293,6 +296,33 @@ def not_finite() -> bytes:
     return _convert(tf.Module(), step, [_state("state_memory", 10)])
 
 
+def brittle() -> bytes:
+    """Return `tiny` with a table that is added to its logits, and one that is added to its memory.
+
+    Both have a row for each token, all zeros but for their corners, by which a test finds them. So a test can
+    let the model go wrong with any token.
+    """
+    ring = RINGS["tiny"]
+    vocabulary = _chord_words(ring)
+    size = len(vocabulary)
+    module = tf.Module()
+    module.walk = tf.Variable(_walk(ring, vocabulary))
+    module.tables = [tf.Variable(_marked(size, corner)) for corner in BRITTLE]
+
+    def step(token: tf.Tensor, state_memory: tf.Tensor) -> dict[str, tf.Tensor]:
+        spoken, kept = (tf.gather(table, token) for table in module.tables)
+        memory = FADING * state_memory + tf.one_hot(token, size)
+        return {LOGITS: tf.matmul(memory, module.walk) + spoken, "state_memory": memory + kept}
+
+    return _convert(module, step, [_state("state_memory", size)])
+
+
+def _marked(size: int, corner: float) -> np.ndarray[Any, Any]:
+    table = np.zeros((size, size), np.float32)
+    table[0, 0] = corner
+    return table
+
+
 def window() -> bytes:
     """Return a model that wants a window of 64 tokens at once."""
     return _save(
@@ -343,5 +373,5 @@ if __name__ == "__main__":
         bundle.write(here / make.__name__, *make())
     bundle.write(here / "composers" / "all", *tiny_blend("all", FOUR))
     (here / "broken").mkdir(exist_ok=True)
-    for broken in (not_finite, window, flex):
+    for broken in (not_finite, brittle, window, flex):
         (here / "broken" / f"{broken.__name__}.tflite").write_bytes(broken())
