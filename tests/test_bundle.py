@@ -368,6 +368,38 @@ def test_a_description_with_a_bad_value(tiny: Path, key: str, value: object) -> 
     refused(tiny)
 
 
+UNFIT = ("\ud800", "a\nb", "\x1b[2J", "\u202e", "x" * 201)
+"""Half a character, control characters, one that turns the line round, too long."""
+
+
+@pytest.mark.parametrize("text", UNFIT)
+@pytest.mark.parametrize("key", ["name", "title"])
+def test_a_name_that_cannot_be_shown(tiny: Path, key: str, text: str) -> None:
+    edit(tiny, lambda description: description.update({key: text}))
+    assert refused(tiny).why == f"'{key}' is not a text of up to 200 characters that can be shown"
+
+
+@pytest.mark.parametrize("text", UNFIT)
+def test_a_name_to_blend_that_cannot_be_shown(tmp_path: Path, text: str) -> None:
+    blend = Path(shutil.copytree(DATA / "tiny_blend", tmp_path / "blend"))
+    edit(blend, lambda description: description.update(condition={"names": ["low", text]}))
+    assert refused(blend).why == "'condition.names' is not a list of names, each once"
+
+
+def test_a_reason_is_short_and_can_be_shown_whatever_stands_in_the_file(tiny: Path) -> None:
+    state = {"name": "\x1b" * 100_000, "shape": [1, 10], "kind": "carried"}
+    edit(tiny, lambda description: description.update(states=[state]))
+    error = refused(tiny)
+    assert error.why.startswith("takes ['state_memory', 'token']")
+    assert len(str(error)) < 1000
+    assert str(error).isprintable()
+
+
+def test_a_vocabulary_is_not_without_end(tiny: Path) -> None:
+    edit(tiny, lambda description: description["tokenizer"]["vocabulary"].extend(["60"] * (1 << 16)))
+    assert refused(tiny).why == "'tokenizer.vocabulary' is not a list of up to 65536 texts"
+
+
 # Finding and writing
 
 

@@ -8,16 +8,20 @@ condition. What it is, is said there: tokenizer, grid, states and condition.
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from . import trial
+from .caches import Array
 from .errors import NeuralMIDIError
-from .step_model import Array, Shape, StepModel
+from .step_model import Shape, StepModel
 from .tokenizer import Tokenizer, tokenizer_from
 
 FORMAT: Final = 2
@@ -38,6 +42,13 @@ KINDS: Final = ("carried", "cache")
 """Of states, see `StepModel`."""
 
 _STEPS_PER_BEAT: Final = range(1, 97)
+_LONGEST_TEXT: Final = 200
+"""Characters of a name or a title."""
+_LONGEST_REASON: Final = 500
+_MOST_WORDS: Final = 1 << 16
+"""In a vocabulary: what is made of it takes some hundred bytes for each."""
+_TRIED: Final = 8
+"""Tokens that a network is given in its trial."""
 
 
 @dataclass(frozen=True)
@@ -138,10 +149,22 @@ def _tokenizer(network: Mapping[str, Any]) -> Tokenizer:
 
 def _model(tflite: bytes, states: Mapping[str, tuple[str, Shape]], condition: Array | None) -> StepModel:
     carried, caches = ([name for name, (kind, _) in states.items() if kind == wanted] for wanted in KINDS)
-    model = StepModel(tflite, carried, caches, condition)
+    make = partial(StepModel, tflite, carried, caches, condition)
+    import_module("ai_edge_litert.interpreter")  # here, and not again in each trial
+    trial.survive(WEIGHTS, partial(_try, make))
+    model = make()
     if model.state_shapes != {name: shape for name, (_, shape) in states.items()}:
         raise _damaged(DESCRIPTION, "the shapes of its states are not the model's")
     return model
+
+
+def _try(make: Callable[[], StepModel]) -> None:
+    """Make a model and play a little."""
+    model = make()
+    state = model.initial_state()
+    for token in {*range(min(_TRIED, model.vocabulary_size)), model.vocabulary_size - 1}:
+        with suppress(NeuralMIDIError):  # a composer that plays gets these, too
+            _, state = model.step(state, token)
 
 
 def write(directory: Path, tflite: bytes, description: Mapping[str, Any]) -> None:
@@ -208,7 +231,12 @@ def _errors_name(folder: Path) -> Iterator[None]:
     except NeuralMIDIError as error:
         if error.what.startswith(str(folder)):
             raise
-        raise NeuralMIDIError(f"{folder}: {error.what}", error.why, error.remedy) from error
+        raise NeuralMIDIError(f"{folder}: {_shown(error.what)}", _shown(error.why), error.remedy) from error
+
+
+def _shown(text: str) -> str:
+    """Return what can be shown of a text in which something out of a file may stand."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:_LONGEST_REASON])
 
 
 def _read(path: Path) -> bytes:
@@ -257,7 +285,14 @@ def _text(description: Mapping[str, Any], *keys: str) -> str:
     value = _at(description, *keys)
     if not isinstance(value, str) or not value:
         raise _malformed(keys, "a text")
+    if not _can_be_shown(value):
+        raise _malformed(keys, f"a text of up to {_LONGEST_TEXT} characters that can be shown")
     return value
+
+
+def _can_be_shown(text: str) -> bool:
+    """Whether it may stand in a menu, on a terminal, in a message of Pd."""
+    return len(text) <= _LONGEST_TEXT and text.isprintable()
 
 
 def _words(description: Mapping[str, Any], which: str) -> list[str]:
@@ -265,6 +300,8 @@ def _words(description: Mapping[str, Any], which: str) -> list[str]:
     value = _at(description, *keys)
     if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
         raise _malformed(keys, "a list of texts")
+    if len(value) > _MOST_WORDS:
+        raise _malformed(keys, f"a list of up to {_MOST_WORDS} texts")
     return value
 
 
@@ -280,7 +317,9 @@ def _condition_names(network: Mapping[str, Any]) -> tuple[str, ...]:
         return ()
     keys = ("condition", "names")
     value = _at(network, *keys)
-    texts = isinstance(value, list) and all(isinstance(name, str) and name for name in value)
+    texts = isinstance(value, list) and all(
+        isinstance(name, str) and name and _can_be_shown(name) for name in value
+    )
     if not texts or not value or len(set(value)) < len(value):
         raise _malformed(keys, "a list of names, each once")
     return tuple(value)
