@@ -9,7 +9,7 @@ from neuralmidi.errors import NeuralMIDIError
 
 from training import chorales, groove
 from training.composers import composer_name
-from training.dataset import SPLITS, SUFFIXES, Piece, Source, own_splits, read_all, read_splits
+from training.dataset import SPLITS, SUFFIXES, Piece, Source, own_splits, read_all, read_splits, readable
 from training.progress import progress, say
 
 SPLIT_FILE: Final = "split.csv"
@@ -69,12 +69,9 @@ def read_midi(data: Path, steps_per_beat: int, composers: Collection[str]) -> Co
         return None
     above = (folder / SPLIT_FILE for folder in (data.resolve(), *data.resolve().parents))
     listed = next((file for file in above if file.is_file()), None)
-    try:
-        splits = read_splits(listed) if listed else own_splits(files)
-    except ValueError as error:
-        raise NeuralMIDIError(str(listed), str(error), "correct it, or move it out of the way") from error
+    splits = read_splits(listed) if listed else own_splits(files)
     sources = [
-        Source(path, path.relative_to(data).as_posix(), _composer(path, composers), split)
+        Source(path, readable(path.relative_to(data).as_posix()), _composer(path, composers), split)
         for path in files
         if (split := splits.get(path.resolve()))
     ]

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import io
 import json
 import os
 import warnings
@@ -15,6 +16,7 @@ from typing import Final, Literal
 import numpy as np
 import pretty_midi
 from neuralmidi.errors import NeuralMIDIError
+from neuralmidi.midi_file import ENDLESS
 from neuralmidi.notes import Metre
 from numpy.typing import NDArray
 
@@ -25,8 +27,8 @@ SPLITS: Final[Mapping[str, Split]] = {"train": "train", "valid": "valid", "test"
 Report = Callable[[str], None]
 
 SUFFIXES: Final = (".mid", ".midi")
-MOST_BYTES: Final = 8 << 20
-"""No score is so large; a larger file is not read at all."""
+MOST_BYTES: Final = 2 << 20
+"""Ten times the largest score or performance there is; a larger file is not read at all."""
 MOST_BEATS: Final = 5_000
 """40 minutes at 120 beats a minute. What lies beyond is left out, so that no file fills the memory."""
 MOST_NOTES: Final = 50_000
@@ -35,6 +37,9 @@ LEAST_BEATS: Final = 4
 USUAL_BAR: Final = (4, 4)
 BAR_BEATS: Final = (0.25, 16.0)
 """Shortest and longest bar that is believed, in beats."""
+MOST_IN_A_BAR: Final = 99
+SHORTEST: Final = 64
+"""Numbers of a time signature beyond which no word of a vocabulary tells it."""
 FINEST: Final = 12
 """Slots a beat on which any bar must begin; no grid that is used is finer in bars."""
 
@@ -139,12 +144,12 @@ def find(
     found: list[Source] = []
     for folder in folders:
         for path in sorted(folder.glob("*/**/*")):
-            composer = composer_name(path.relative_to(folder).parts[0])
+            composer = composer_name(readable(path.relative_to(folder).parts[0]))
             if path.suffix.lower() not in SUFFIXES or (wanted and composer not in wanted):
                 continue
             whole = path.resolve()
             if unwanted.isdisjoint({whole, *whole.parents}):
-                name = f"{folder.resolve().name}/{path.relative_to(folder).as_posix()}"
+                name = readable(f"{folder.resolve().name}/{path.relative_to(folder).as_posix()}")
                 found.append(Source(path, name, composer, "train", folder.resolve()))
     if not splits:
         for composer in {source.composer for source in found}:
@@ -170,18 +175,37 @@ def read_splits(path: Path) -> dict[Path, Split]:
         raise NeuralMIDIError(
             str(path), "no such file", "name the csv that splits the files, or leave it out"
         )
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    wanted = "give it columns file and split, split being train, valid or test"
     try:
+        rows = rows_of(path, ("file", "split"))
         return {(path.parent / row["file"]).resolve(): SPLITS[row["split"]] for row in rows}
+    except ValueError as error:
+        raise NeuralMIDIError(str(path), str(error), wanted) from error
     except KeyError as error:
-        wanted = "give it columns file and split, split being train, valid or test"
         raise NeuralMIDIError(str(path), f"what is {error}?", wanted) from error
+
+
+def rows_of(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """Return the rows of a csv file.
+
+    Raises:
+        KeyError: a column is missing.
+        ValueError: it is no csv file, or one that ends in the middle of a row.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [{column: row[column] for column in columns} for row in csv.DictReader(file)]
+    except csv.Error as error:
+        raise ValueError(f"not a csv file ({error})") from error
+    for number, row in enumerate(rows):
+        if missing := [column for column, value in row.items() if value is None or "\0" in value]:
+            raise ValueError(f"row {number + 1} has no {missing[0]}")
+    return rows
 
 
 def own_splits(files: Iterable[Path]) -> dict[Path, Split]:
     """Return a split by the hash of the file name: a tenth for valid, a tenth for test, at least one each."""
-    order = sorted(files, key=lambda path: hashlib.sha256(path.name.encode()).digest())
+    order = sorted(files, key=lambda path: hashlib.sha256(os.fsencode(path.name)).digest())
     tenth = max(1, len(order) // 10)
     splits: dict[Path, Split] = {path.resolve(): "train" for path in order}
     for place, path in enumerate(order[: 2 * tenth]):
@@ -206,6 +230,11 @@ def read_all(sources: Iterable[Source], cache: Path | None = None, report: Repor
         yield piece
 
 
+def readable(name: str) -> str:
+    """Return a file's name as text: it may hold bytes that are none, which nothing can print."""
+    return os.fsencode(name).decode(errors="replace")
+
+
 def silent(line: str) -> None:
     """Take a report and do nothing: who surveys the music says it."""
 
@@ -219,16 +248,7 @@ def read(path: Path) -> tuple[NDArray[np.float64], tuple[Metre, ...], list[str]]
     Raises:
         UnusableFileError: it is not MIDI, or holds no or hardly any notes.
     """
-    size = path.stat().st_size
-    if size > MOST_BYTES:
-        raise UnusableFileError(f"{size >> 20} MB are too much for a piece of music")
-    try:
-        with warnings.catch_warnings():
-            # Tempo events on later tracks: common, harmless on a grid of beats.
-            warnings.simplefilter("ignore")
-            midi = pretty_midi.PrettyMIDI(str(path))
-    except Exception as error:  # whatever a damaged file makes the reader do, it must not end the run
-        raise UnusableFileError(f"not readable as MIDI ({type(error).__name__}: {error})") from error
+    midi = parsed(path)
     beat = midi.resolution
     tracks = [track for track in midi.instruments if not track.is_drum]
     notes = np.array(
@@ -247,10 +267,11 @@ def read(path: Path) -> tuple[NDArray[np.float64], tuple[Metre, ...], list[str]]
     if not len(notes):
         raise UnusableFileError("it holds drums only" if midi.instruments else "it holds no notes")
     notes, remarks = _cut(notes)
-    changes = [
+    told = [
         (midi.time_to_tick(change.time) / beat, change.numerator, change.denominator)
         for change in midi.time_signature_changes
     ]
+    changes = [change for change in told if change[0] < MOST_BEATS]
     metres, doubts = _metres(changes)
     if notes[:, 1].max() < LEAST_BEATS:
         raise UnusableFileError(f"it lasts {notes[:, 1].max():g} beats, less than a bar")
@@ -259,12 +280,59 @@ def read(path: Path) -> tuple[NDArray[np.float64], tuple[Metre, ...], list[str]]
     return notes, metres, remarks + doubts
 
 
+def parsed(path: Path) -> pretty_midi.PrettyMIDI:
+    """Return what is in a MIDI file whose time is told in beats.
+
+    Raises:
+        UnusableFileError: it is none, or a damaged one, or too large.
+    """
+    content = _content(path)
+    try:
+        with warnings.catch_warnings():
+            # Tempo events on later tracks: common, harmless on a grid of beats.
+            warnings.simplefilter("ignore")
+            midi = pretty_midi.PrettyMIDI(io.BytesIO(content))
+    except Exception as error:  # whatever a damaged file makes the reader do, it must not end the run
+        why = f"{type(error).__name__}: {error}"[:100]
+        raise UnusableFileError(f"not readable as MIDI ({why})") from error
+    if midi.resolution < 1:
+        raise UnusableFileError("its time is told in seconds, not in beats")
+    return midi
+
+
+def _content(path: Path) -> bytes:
+    """Return what is in a file.
+
+    Raises:
+        UnusableFileError: it cannot be read, or is none, or too large.
+    """
+    try:
+        if not path.is_file():  # to read a pipe would last for ever
+            raise UnusableFileError("there is no such file")
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            raise UnusableFileError(f"{size >> 20} MB are too much for a piece of music")
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES)
+    except OSError as error:
+        raise UnusableFileError(f"it cannot be read: {error.strerror}") from error
+    if ENDLESS.search(content):
+        raise UnusableFileError("not readable as MIDI (a number in it is too long)")
+    return content
+
+
 def _cut(notes: NDArray[np.float64]) -> tuple[NDArray[np.float64], list[str]]:
-    """Return what is kept of very long and very full files, and what was done."""
+    """Return what is kept of very long and very full files, and what was done.
+
+    Raises:
+        UnusableFileError: it is nothing.
+    """
     remarks = []
     if notes[-1, 0] >= MOST_BEATS:
         remarks.append(f"longer than {MOST_BEATS} beats, the rest is left out")
         notes = notes[notes[:, 0] < MOST_BEATS]
+        if not len(notes):
+            raise UnusableFileError(f"its first note comes after {MOST_BEATS} beats")
     if len(notes) > MOST_NOTES:
         remarks.append(f"{len(notes)} notes, what comes after the first {MOST_NOTES} is left out")
         notes = notes[:MOST_NOTES]
@@ -299,6 +367,8 @@ def _metres(changes: Sequence[tuple[float, int, int]]) -> tuple[tuple[Metre, ...
 
 
 def _can_be_counted(numerator: int, denominator: int) -> bool:
+    if numerator > MOST_IN_A_BAR or denominator > SHORTEST:
+        return False
     beats = 4 * numerator / denominator
     return BAR_BEATS[0] <= beats <= BAR_BEATS[1] and beats * FINEST % 1 == 0
 
@@ -317,8 +387,12 @@ def _end(metre: Metre, beat: float) -> float:
 
 def _kept(path: Path, cache: Path) -> tuple[NDArray[np.float64], tuple[Metre, ...], list[str]]:
     """Read a file, or what was kept of it when it was last read."""
-    stat = path.stat()
-    key = hashlib.sha256(f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns}".encode()).hexdigest()[:32]
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise UnusableFileError(f"it cannot be read: {error.strerror}") from error
+    identity = os.fsencode(f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns}")
+    key = hashlib.sha256(identity).hexdigest()[:32]
     kept = cache / f"{key}.npz"
     try:
         with np.load(kept) as arrays:

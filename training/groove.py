@@ -4,8 +4,6 @@ Source: Gillick, Roberts, Engel, Eck and Bamman, "Learning to Groove with Invers
 (ICML 2019); https://magenta.tensorflow.org/datasets/groove, CC BY 4.0.
 """
 
-import csv
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from itertools import pairwise
@@ -22,12 +20,25 @@ from neuralmidi.kit import PLACES
 from neuralmidi.notes import Metre
 from numpy.typing import NDArray
 
-from training.dataset import Held, Piece, Report, Source, Split, UnusableFileError, read_all
+from training.dataset import (
+    BAR_BEATS,
+    MOST_BEATS,
+    Held,
+    Piece,
+    Report,
+    Source,
+    Split,
+    UnusableFileError,
+    parsed,
+    read_all,
+    rows_of,
+)
 from training.dataset import find as find_files
 from training.pool import AND
 
 INFO: Final = "info.csv"
 SPLITS: Final[Mapping[str, Split]] = {"train": "train", "validation": "valid", "test": "test"}
+COLUMNS: Final = ("time_signature", "midi_filename", "split", "style", "beat_type")
 METRE: Final = "4-4"
 GRID: Final = 4
 """Slots in a beat; four beats are a bar."""
@@ -49,12 +60,7 @@ class Performance(Source):
         Raises:
             UnusableFileError: it is not MIDI, no bar is in 4/4, or no drum is hit in it.
         """
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                midi = pretty_midi.PrettyMIDI(str(self.path))
-        except Exception as error:  # whatever a damaged file makes the reader do, it must not end the run
-            raise UnusableFileError(f"not readable as MIDI ({type(error).__name__}: {error})") from error
+        midi = parsed(self.path)
         hits = np.array(
             sorted(
                 (midi.time_to_tick(note.start) / midi.resolution, note.pitch, note.velocity)
@@ -72,16 +78,22 @@ class Performance(Source):
             raise UnusableFileError(f"its {skipped} bars are not in 4/4, in which drums are learnt")
         if skipped:
             report(f"{self.name}: {skipped} bars that are not in 4/4 are skipped")
+        if hits[-1, 0] >= MOST_BEATS:
+            report(f"{self.name}: longer than {MOST_BEATS} beats, the rest is left out")
+            hits = hits[hits[:, 0] < MOST_BEATS]
+            if not len(hits):
+                raise UnusableFileError(f"no drum is hit in its first {MOST_BEATS} beats")
         notes = np.stack([hits[:, 0], hits[:, 0] + 1 / GRID, hits[:, 1], hits[:, 2]], 1)
         bars = slot_of(float(hits[-1, 0]), GRID) // (4 * GRID) + 1
         return Piece(self.name, self.composer, self.split, notes, (Metre(0, 4, 4),), 4.0 * bars)
 
 
 def _metres(midi: pretty_midi.PrettyMIDI) -> list[Metre]:
-    """Return the time signatures of a file, each where it is another; 4/4 where it has none."""
+    """Return the time signatures of a file that can be, each where it is another; 4/4 where it has none."""
     told = [
         Metre(midi.time_to_tick(each.time) / midi.resolution, each.numerator, each.denominator)
         for each in midi.time_signature_changes
+        if BAR_BEATS[0] <= 4 * each.numerator / each.denominator <= BAR_BEATS[1]
     ]
     if not told or told[0].start:
         told.insert(0, Metre(0, 4, 4))
@@ -98,8 +110,9 @@ def _in_four(hits: NDArray[np.float64], metres: Sequence[Metre]) -> tuple[NDArra
     ends = [*(metre.start for metre in metres[1:]), np.inf]
     early = 1 / (2 * GRID)  # a hit on the first slot of a bar may come before it
     kept, played, skipped = [], 0.0, 0
-    for metre, end in zip(metres, ends, strict=True):
-        inside = hits[(hits[:, 0] >= metre.start - early) & (hits[:, 0] < end - early)]
+    first = np.searchsorted(hits[:, 0], [metre.start - early for metre in metres])
+    for metre, end, begin, stop in zip(metres, ends, first, [*first[1:], len(hits)], strict=True):
+        inside = hits[begin:stop]
         last = end if np.isfinite(end) else float(inside[-1, 0]) + early if len(inside) else metre.start
         bars = ceil((last - metre.start) / (4 * metre.numerator / metre.denominator) - TINY)
         if metre.numerator * BAR == 4 * metre.denominator:
@@ -126,13 +139,12 @@ def find(folder: Path, report: Report = print) -> list[Performance]:
             why = f"neither {INFO} nor STYLE/*.mid in it"
             raise NeuralMIDIError(str(folder), why, "name the folder of the Groove MIDI Dataset, or your own")
         return own
-    with info.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
     try:
+        rows = rows_of(info, COLUMNS)
         others = [row["midi_filename"] for row in rows if row["time_signature"] != METRE]
         found = [
             Performance(
-                folder / row["midi_filename"],
+                _inside(folder, row["midi_filename"]),
                 f"{folder.resolve().name}/{row['midi_filename']}",
                 _style(row),
                 SPLITS[row["split"]],
@@ -141,6 +153,8 @@ def find(folder: Path, report: Report = print) -> list[Performance]:
             for row in rows
             if row["time_signature"] == METRE
         ]
+    except ValueError as error:
+        raise NeuralMIDIError(str(info), str(error), "take the dataset's own file") from error
     except KeyError as error:
         raise NeuralMIDIError(str(info), f"what is {error}?", "take the dataset's own file") from error
     if others:
@@ -178,6 +192,17 @@ def bars_of(whole: Piece) -> Iterator[Piece]:
         loud = np.full(len(start), EQUALLY_LOUD)
         notes = np.stack([start, start + 1 / GRID, heard[inside, 2], loud], 1)
         yield Piece(f"{whole.name}:{number + 1}", whole.composer, whole.split, notes, whole.metres, BAR)
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """Return the path of a file of a folder.
+
+    Raises:
+        ValueError: its name leads out of it.
+    """
+    if not (folder / name).resolve().is_relative_to(folder.resolve()):
+        raise ValueError(f"{name[:100]} is not in its folder")
+    return folder / name
 
 
 def _style(row: Mapping[str, str]) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -137,8 +138,19 @@ def _lines(music: Music, split: Split) -> Iterator[tuple[str, int, Line]]:
 def _key(sources: Sequence[Source], spoken: Representation, composers: Sequence[str]) -> str:
     """Return a name for what comes out of these files with this tokenizer, on any machine."""
     paths = {source.path for source in sources}
-    contents = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    contents = {path: _digest(path) for path in paths}
     files = [(source.name, source.split, source.composer, contents[source.path]) for source in sources]
     tokenizer = spoken.tokenizer
     whole = json.dumps([files, tokenizer.kind, tokenizer.vocabulary, tokenizer.steps_per_beat, composers])
     return hashlib.sha256(whole.encode()).hexdigest()[:16]
+
+
+def _digest(path: Path) -> str:
+    """Return what tells a file's contents from others; a file that cannot be read, or is none, has none."""
+    digest = hashlib.sha256()
+    with suppress(OSError):
+        if path.is_file():
+            with path.open("rb") as file:
+                while part := file.read(1 << 20):  # whoever left it out did so without reading it all
+                    digest.update(part)
+    return digest.hexdigest()

@@ -11,6 +11,10 @@ MEMORY = 16
 """Beats that are remembered, and that a new model hears of what was played before it: four bars of 4/4."""
 
 
+MOST_NOTES = 1000
+"""What a new model hears of what was played before it: to be told more would take seconds, and no hands play
+so much in so many beats."""
+
 OVERHANG = 0.25
 """Beats by which the last note of a piece may hang over the bar line at which the piece is over."""
 
@@ -97,14 +101,17 @@ class History:
         return begun + (remembered - begun) // bar * bar if begun <= remembered else remembered
 
     def last(self, beats: float) -> list[Note]:
-        """The notes of the last beats, which begin at 0 here; what is held ends at their end."""
+        """The notes of the last beats, which begin at 0 here; what is held ends at their end.
+
+        At most the last `MOST_NOTES` of them.
+        """
         begin = self.now - beats
         all_notes = (*self.notes, *(note._replace(end=self.now) for note in self.held.values()))
         return [
             note._replace(start=max(note.start - begin, 0.0), end=note.end - begin)
             for note in all_notes
             if note.end > begin
-        ]
+        ][-MOST_NOTES:]
 
     def _remembered(self, now: float) -> tuple[Note, ...]:
         """The ended notes, less those that ended too long ago."""

@@ -2,6 +2,8 @@
 
 import errno
 import os
+import re
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -23,6 +25,12 @@ LONGEST_BEAT = 2**24 - 1
 
 LARGEST = 256 << 10
 """Bytes of a file that is read: it is taken in beside the music, in a few ms for each 1000 of them."""
+
+LONGEST_WAIT = 2**28 - 1
+"""Ticks between two events: more than this no MIDI file can tell."""
+
+ENDLESS = re.compile(rb"(?<![\x80-\xff])[\x80-\xff]{4000}")
+"""What a number of a file can never be, and what would take mido minutes to read as one."""
 
 DRUMS = CHANNEL - 1
 """The channel whose notes are no pitches, as mido counts."""
@@ -133,8 +141,12 @@ def read(path: Path, *, drums: bool = False) -> Piece:
     content = _read(path)
     try:
         midi = mido.MidiFile(file=BytesIO(content), clip=True)
+    except EOFError as error:
+        raise _unreadable(path, "it is no MIDI file, or a damaged one (it ends too early)") from error
     except Exception as error:  # mido lets out whatever a corrupt file makes it trip over
-        raise _unreadable(path, f"it is no MIDI file, or a damaged one ({error})") from error
+        raise _unreadable(path, f"it is no MIDI file, or a damaged one ({str(error)[:100]})") from error
+    if any(message.time > LONGEST_WAIT for track in midi.tracks for message in track):
+        raise _unreadable(path, "it is damaged (a number in it is too long)")
     if midi.ticks_per_beat < 1:
         raise _unreadable(path, "its time is told in seconds, not in beats")
     notes = sorted(note for track in midi.tracks for note in _notes(track, midi.ticks_per_beat, drums))
@@ -155,35 +167,38 @@ def _read(path: Path) -> bytes:
         raise _unreadable(path, getattr(error, "strerror", None) or str(error)) from error
     if len(content) > LARGEST:
         raise _unreadable(path, f"it is larger than {LARGEST >> 10} kB")
+    if ENDLESS.search(content):
+        raise _unreadable(path, "it is no MIDI file, or a damaged one (a number in it is too long)")
     return content
 
 
 def _notes(track: mido.MidiTrack, ticks_per_beat: int, drums: bool) -> Iterator[Note]:
     """The notes of a track; of two on one key the one that began first ends first."""
-    begun: dict[tuple[int, int], list[tuple[float, int]]] = {}
-    now = 0.0
+    begun: dict[tuple[int, int], deque[tuple[float, int]]] = {}
+    ticks, now = 0, 0.0
     for message in track:
-        now += message.time / ticks_per_beat
+        ticks += message.time
+        now = ticks / ticks_per_beat
         if message.type not in ("note_on", "note_off") or (message.channel == DRUMS) != drums:
             continue
-        key = begun.setdefault((message.channel, message.note), [])
+        key = begun.setdefault((message.channel, message.note), deque())
         if message.type == "note_on" and message.velocity:
             key.append((now, message.velocity))
         elif key:
-            start, velocity = key.pop(0)
+            start, velocity = key.popleft()
             yield Note(start, now, message.note, velocity)
     for (_, pitch), key in begun.items():  # they were never ended
         yield from (Note(start, now, pitch, velocity) for start, velocity in key)
 
 
 def _metres(track: mido.MidiTrack, ticks_per_beat: int) -> Iterator[Metre]:
-    now = 0.0
+    ticks = 0
     for message in track:
-        now += message.time / ticks_per_beat
+        ticks += message.time
         if message.type != "time_signature":
             continue
         if BAR_BEATS[0] <= 4 * message.numerator / message.denominator <= BAR_BEATS[1]:
-            yield Metre(now, message.numerator, message.denominator)
+            yield Metre(ticks / ticks_per_beat, message.numerator, message.denominator)
 
 
 def _unreadable(path: Path, why: str) -> NeuralMIDIError:

@@ -1,3 +1,8 @@
+import os
+import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -6,17 +11,22 @@ import pytest
 from midi import SCALE, midi_file
 from neuralmidi.errors import NeuralMIDIError
 from neuralmidi.notes import Metre
+from pd_runner import ROOT
 
 from training import dataset
 from training.dataset import (
     MOST_BEATS,
     MOST_NOTES,
+    Source,
     UnusableFileError,
     find,
+    own_splits,
     read,
     read_all,
     read_splits,
 )
+from training.prepare import prepare, survey
+from training.settings import settings_from
 
 
 def write_text(path: Path) -> None:
@@ -200,6 +210,88 @@ def test_a_file_that_is_not_midi_says_so(tmp_path: Path) -> None:
     (tmp_path / "x.mid").write_bytes(b"MThd\0\0\0\6\0\1\0\1\1\xe0MTrk\xff\xff\xff\xff")
     with pytest.raises(UnusableFileError):
         read(tmp_path / "x.mid")
+
+
+def test_what_is_no_file_is_left_out_by_name_and_nothing_waits_for_it(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "Nobody"
+    good = midi_file(folder / "good.mid", SCALE)
+    (folder / "folder.mid").mkdir()
+    os.mkfifo(folder / "pipe.mid")
+    (folder / "gone.mid").symlink_to("nowhere")
+    shutil.copy(good, os.fsencode(folder) + b"/caf\xe9.mid")
+    sources = find([folder.parent], {path.resolve(): "train" for path in folder.iterdir()})
+    said: list[str] = []
+    pieces = [*read_all(sources, tmp_path / "cache", said.append)]
+    assert {each.name for each in pieces} == {
+        "data/Nobody/good.mid",
+        "data/Nobody/caf\N{REPLACEMENT CHARACTER}.mid",
+    }
+    assert sorted(said) == [
+        "data/Nobody/folder.mid: left out, there is no such file",
+        "data/Nobody/gone.mid: left out, it cannot be read: No such file or directory",
+        "data/Nobody/pipe.mid: left out, there is no such file",
+    ]
+    found = survey(sources, settings_from({}), tmp_path / "cache")
+    prepare(sources, found, settings_from({}), tmp_path / "runs")
+
+
+def test_names_that_are_no_text_are_held_out_like_others(tmp_path: Path) -> None:
+    files = [Path(os.fsdecode(b"caf\xe9%d.mid" % number)) for number in range(10)]
+    assert sorted(own_splits(files).values()) == ["test", *["train"] * 8, "valid"]
+
+
+def test_a_metre_that_comes_after_hours_costs_nothing(tmp_path: Path) -> None:
+    (read_piece,) = read_all(
+        [
+            Source(
+                midi_file(tmp_path / "a.mid", SCALE, metres=[(0, 4, 4), (9_000_000, 3, 4)], ticks=1),
+                "a",
+                "b",
+                "train",
+            )
+        ]
+    )
+    assert (read_piece.metres, read_piece.end) == ((Metre(0, 4, 4),), 8)
+
+
+def test_a_piece_that_begins_after_hours_is_left_out(tmp_path: Path) -> None:
+    with pytest.raises(UnusableFileError, match="its first note comes after 5000 beats"):
+        read(midi_file(tmp_path / "a.mid", [(6000, 6001, 60)], ticks=1))
+
+
+@pytest.mark.parametrize("metre", [(100, 32), (128, 128), (32, 128)])
+def test_a_metre_that_no_vocabulary_tells_does_not_end_the_training(
+    tmp_path: Path, metre: tuple[int, int]
+) -> None:
+    _, metres, remarks = read(midi_file(tmp_path / "a.mid", SCALE, metres=[(0, *metre)]))
+    assert metres == (Metre(0, 4, 4),)
+    assert remarks == [f"a bar of {metre[0]}/{metre[1]} cannot be counted here, taken as 4/4"]
+
+
+def test_a_number_that_fills_the_file_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "x.mid").write_bytes(b"MThd\0\0\0\6\0\1\0\1\1\xe0MTrk\0\x10\0\0" + b"\xff" * (1 << 20))
+    with pytest.raises(UnusableFileError, match="a number in it is too long"):
+        read(tmp_path / "x.mid")
+
+
+@pytest.mark.parametrize(
+    "content", [b"file,split\na.mid\n", b"file,split\n\xff,train\n", b"file,split\n\0,train\n"]
+)
+def test_a_split_file_that_is_damaged_is_one_error(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "split.csv").write_bytes(content)
+    with pytest.raises(NeuralMIDIError, match=r"split\.csv: .* / give it columns file and split"):
+        read_splits(tmp_path / "split.csv")
+
+
+def test_no_file_that_nobody_should_have_ends_the_training() -> None:
+    command = [sys.executable, "-m", "tests.fuzz", "midi", "--only", "trainer", "--cases", "100"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    row = re.search(r"^trainer +(\d+) +(\d+) +(\d+)", done.stdout, re.MULTILINE)
+    assert row
+    files, taken, refused = map(int, row.groups())
+    assert files == 100 == taken + refused
+    assert min(taken, refused) >= 10
 
 
 def test_a_file_of_one_note_of_hours_ends(tmp_path: Path) -> None:

@@ -91,3 +91,34 @@ def test_single_bars_are_on_the_grid_equally_loud_and_without_what_is_not_publis
 def test_who_evaluates_finds_it_by_its_info(tmp_path: Path) -> None:
     parts = read(make_groove(tmp_path), 4, ("funk",)).parts
     assert {split: len(pieces) for split, pieces in parts.items()} == {"train": 4, "valid": 4}
+
+
+def test_hits_that_come_after_hours_are_left_out(tmp_path: Path) -> None:
+    hits = [(0.0, 1, 36), (9_000_000.0, 9_000_001, 36)]
+    midi_file(tmp_path / "rock" / "a.mid", hits, channel=9, ticks=1)
+    said: list[str] = []
+    (whole,) = read_all(groove.find(tmp_path, said.append), report=said.append)
+    assert (len(whole.notes), whole.end) == (1, 4)
+    assert said == [f"{tmp_path.name}/rock/a.mid: longer than 5000 beats, the rest is left out"]
+
+
+def test_bars_that_cannot_be_are_not_counted(tmp_path: Path) -> None:
+    metres = [(0, 4, 4), (4, 1, 2**100), (8, 4, 4)]
+    midi_file(tmp_path / "rock" / "a.mid", [(0, 1, 36), (5, 6, 38)], channel=9, metres=metres)
+    said: list[str] = []
+    (whole,) = read_all(groove.find(tmp_path, said.append), report=said.append)
+    assert (whole.notes[:, 0].tolist(), said) == ([0, 5], [])
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ("rock,beat,4-4,../secret.mid,train", "is not in its folder"),
+        ("rock,beat,4-4,/etc/passwd,train", "is not in its folder"),
+        ("rock,beat,4-4", "row 1 has no midi_filename"),
+    ],
+)
+def test_an_info_that_leads_elsewhere_or_nowhere_is_refused(tmp_path: Path, row: str, why: str) -> None:
+    (tmp_path / "info.csv").write_text(f"style,beat_type,time_signature,midi_filename,split\n{row}\n")
+    with pytest.raises(NeuralMIDIError, match=f"{why}.* / take the dataset's own file"):
+        groove.find(tmp_path)
