@@ -153,9 +153,9 @@ class Books:
         self.time = act.time
         self.counts[act.name] += 1
         for number, account in self._accounts.items():
+            self._collect(number, account, act.time - self._patience)
             if act.player in (0, number):
                 self._happens(account, act)
-            self._collect(number, account, act.time - self._patience)
 
     def _check_the_last(self) -> None:
         """By now, all that the last act has led to at once has come."""
@@ -165,8 +165,8 @@ class Books:
     def _happens(self, account: Account, act: Act) -> None:
         account.last.append(act)
         account.still, account.bridged = act.still, act.bridged
-        if not act.exists:
-            account.owed.clear()
+        if not act.exists:  # one that is deleted answers no more, but its recorder does
+            account.owed = [owed for owed in account.owed if owed[1].startswith("recorder: ")]
         account.owed += [(act.time, line.refusal) for line in act.lines if line.refusal]
 
     def _silent(self, number: int, account: Account) -> None:

@@ -1,12 +1,12 @@
 """What is known of a player of the patch while its life is drawn: enough to know what it must refuse."""
 
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
-from pathlib import Path
+from typing import Any
 
-from neuralmidi import bundle
-
-from tests.pd_runner import DATA
+from tests.pd_runner import DATA, ROOT
 
 SMALL = ("tiny", "tiny2", "tiny_poly", "tiny_drums", "tiny_cache", "tiny_blend")
 """One of the tests' models of each kind, and a second one of chords."""
@@ -68,20 +68,25 @@ class Player:
 
 def steps_of(model: str) -> int:
     """To a beat, by a model's own grid."""
-    return _loaded(model).steps_per_beat
+    return int(_network(model)["grid"]["steps_per_beat"])
 
 
-def names_of(model: str) -> tuple[str, ...]:
-    """Whom a model lets a player blend."""
-    return _loaded(model).condition_names
+def names_of(model: str) -> Sequence[str]:
+    """Whom a model lets a player blend; nobody if it shares its weights with others, as one of them."""
+    return () if "weights" in _description(model) else _network(model).get("condition", {}).get("names", ())
 
 
 def drums(model: str) -> bool:
     """Whether a model plays drums."""
-    return _loaded(model).tokenizer.percussive
+    return bool(_network(model)["tokenizer"]["kind"] == "drums")
+
+
+def _network(model: str) -> Mapping[str, Any]:
+    return _description(_description(model).get("weights", {}).get("of", model))
 
 
 @cache
-def _loaded(model: str) -> bundle.Bundle:
-    places: list[Path] = [DATA, *bundle.default_directories()]
-    return bundle.load(bundle.find(model, places))
+def _description(model: str) -> Mapping[str, Any]:
+    folder = DATA if model in SMALL else ROOT / "tflite_models"
+    found: Mapping[str, Any] = json.loads((folder / model / "model.json").read_text())
+    return found

@@ -3,25 +3,22 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from subprocess import Popen
 
 from tests.soaking.books import Books, Fault
+from tests.soaking.memory import SAMPLES, Memory
 from tests.soaking.progress import Progress
 from tests.soaking.score import score
 from tests.soaking.stage import lines, pd
 from tests.soaking.verbs import Life
 from tests.soaking.watch import Watch
 
-SAMPLES = 200
-"""How often the memory is looked at."""
 ENOUGH = 5
 """Faults after which it is ended: nobody needs more of them."""
 HANGS = 60.0
 """Seconds without a line after which Pd is taken for stuck."""
-FLAT, NOISE = 1.0, 8.0
-"""MB: what memory may grow by in an hour of logical time, once it is warm, and what it may differ by at any time."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +31,7 @@ class Part:
         ms: in such a unit.
         batch: as fast as it can be, in logical time; otherwise in real time.
         patience: ms of logical time within which a refusal must come.
+        warm: ms until every model has been played and every word been said.
         life: how fast its players live.
     """
 
@@ -42,16 +40,33 @@ class Part:
     ms: float
     batch: bool
     patience: float
+    warm: float
     life: Life
 
     def again(self, seed: int, ms: float) -> str:
         """The command that plays it once more, for so long."""
-        return f"tests/soak {self.name} --seed {seed} --{self.unit} {ms / self.ms:.4g}"
+        return f"tests/soak {self.name} --seed {seed} --{self.unit} {ms / self.ms:.2f}"
 
 
-DAY = Part("day", "hours", 3.6e6, True, 10, Life(1000, (20, 120), (1, 12), (60, 1000), (1, 32)))
-LIVE = Part("live", "minutes", 6e4, False, 20_000, Life(500, (40, 200), (1, 12), (80, 500), (12, 32)))
-"""At its most hasty a beat is kept ready for 300 ms."""
+DAY = Part(
+    name="day",
+    unit="hours",
+    ms=3.6e6,
+    batch=True,
+    patience=10,
+    warm=3.6e6,
+    life=Life(pause=1000, tempo=(20, 100), steps=(1, 12), interval=(60, 1000), ahead=(1, 32)),
+)
+LIVE = Part(
+    name="live",
+    unit="minutes",
+    ms=6e4,
+    batch=False,
+    patience=20_000,
+    warm=6e5,
+    # At its most hasty, what is kept ready lasts for 300 ms.
+    life=Life(pause=300, tempo=(40, 200), steps=(1, 12), interval=(80, 500), ahead=(12, 32)),
+)
 
 
 @dataclass
@@ -59,34 +74,22 @@ class Outcome:
     """What came of it.
 
     Attributes:
+        part: that was played.
+        seed: of its score.
         books: of all notes, acts and errors.
         watch: of the process.
+        memory: of the process.
         seconds: it took.
-        memory: MB, with ms of logical time.
         stopped: by Ctrl-C.
     """
 
+    part: Part
+    seed: int
     books: Books
     watch: Watch
-    seconds: float
-    memory: list[tuple[float, float]]
+    memory: Memory
+    seconds: float = 0
     stopped: bool = False
-
-    @property
-    def warm(self) -> tuple[float, float]:
-        """When the memory was what is needed, ms, and MB of it then: the most in the first quarter."""
-        first = [taken for taken in self.memory if taken[0] <= self.memory[-1][0] / 4]
-        return first[-1][0], max(mb for _, mb in first)
-
-    @property
-    def end(self) -> tuple[float, float]:
-        """The same of the end."""
-        return self.memory[-1]
-
-    @property
-    def allowed(self) -> float:
-        """MB by which it may have grown from then to the end."""
-        return NOISE + FLAT * (self.end[0] - self.warm[0]) / 3.6e6
 
 
 def run(part: Part, seed: int, ms: float) -> Outcome:
@@ -96,11 +99,11 @@ def run(part: Part, seed: int, ms: float) -> Outcome:
     with pd(acts, batch=part.batch) as process:
         watch = Watch(process.pid)
         books = Books(acts, part.patience, watch.lost)
-        outcome = Outcome(books, watch, 0, [])
+        outcome = Outcome(part, seed, books, watch, Memory(ms / SAMPLES, part.warm))
         progress = Progress(part.name, ms, books)
         try:
-            with watch.watching():
-                _follow(process, outcome, progress, ms / SAMPLES)
+            with nullcontext() if part.batch else watch.watching():
+                _follow(process, outcome, progress)
         except KeyboardInterrupt:
             outcome.stopped = True
         progress.end()
@@ -108,8 +111,8 @@ def run(part: Part, seed: int, ms: float) -> Outcome:
     return outcome
 
 
-def _follow(process: Popen[str], outcome: Outcome, progress: Progress, every: float) -> None:
-    books = outcome.books
+def _follow(process: Popen[str], outcome: Outcome, progress: Progress) -> None:
+    books, memory = outcome.books, outcome.memory
     assert process.stdout
     with _attended(process) as heard:
         for line in lines(process.stdout):
@@ -117,12 +120,12 @@ def _follow(process: Popen[str], outcome: Outcome, progress: Progress, every: fl
             books.read(line)
             if len(books.faults) >= ENOUGH:
                 return
-            if not outcome.memory or books.time >= outcome.memory[-1][0] + every:
-                outcome.memory.append((books.time, outcome.watch.memory()))
+            if memory.is_due(books.time) and (mb := outcome.watch.memory()):
+                memory.samples.append((books.time, mb))
             progress.tell()
-    books.close()
-    if (status := process.wait()) and not books.faults:
+    if status := process.wait():
         books.faults.append(Fault(f"Pd ended with status {status}", books.time, ()))
+    books.close()
 
 
 @contextmanager

@@ -3,10 +3,10 @@
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import count, takewhile
 
 from tests.soaking.player import Player
-from tests.soaking.verbs import Life, Line, verbs
+from tests.soaking.verbs import Life, Line, Verb, build, start, verbs
 
 PLAYERS = 6
 BURST = 20
@@ -68,20 +68,23 @@ def written(acts: Sequence[Act]) -> str:
 def _for_ever(seed: int, life: Life) -> Iterator[Act]:
     draw = random.Random(seed)
     players = [Player(number) for number in range(1, PLAYERS + 1)]
-    time, number = 0, 0
+    numbers = count(1)
     for player in players:
-        number += 1
-        yield _act(number, time, player, draw, life)
+        yield _act(next(numbers), 0, player, build, draw, life)
+    for player in players:
+        if player.model:
+            yield _act(next(numbers), 1, player, start, draw, life)
+    time = 1
     while True:
-        number += 1
         if draw.randrange(BURST):
             time += 1 + round(draw.expovariate(1 / life.pause))
-        yield _act(number, time, draw.choice(players), draw, life)
+        player = draw.choice(players)
+        possible = verbs(player)
+        (verb,) = draw.choices(list(possible), list(possible.values()))
+        yield _act(next(numbers), time, player, verb, draw, life)
 
 
-def _act(number: int, time: int, player: Player, draw: random.Random, life: Life) -> Act:
-    possible = verbs(player)
-    (verb,) = draw.choices(list(possible), list(possible.values()))
+def _act(number: int, time: int, player: Player, verb: Verb, draw: random.Random, life: Life) -> Act:
     lines = list(verb(player, draw, life))
     bridged = player.bridged if player.exists else 0
     return Act(number, time, player.number, verb.__name__, lines, player.still, player.exists, bridged)
