@@ -22,7 +22,13 @@ class Gone(Exception):  # noqa: N818 - it is said of an object, and it is no err
     """The object has been deleted in Pd."""
 
 def declare(
-    name: str, inlets: int, outlets: int, stepped: bool, notes_outlet: int, status_outlet: int
+    name: str,
+    inlets: int,
+    outlets: int,
+    stepped: bool,
+    notes_outlet: int,
+    status_outlet: int,
+    revives: str,
 ) -> None: ...
 def ready(banner: str) -> None: ...
 def wait() -> list[Request]: ...

@@ -66,7 +66,7 @@ def test_an_exception_in_a_step_ends_the_notes_and_says_why(run_copy: RunPd) -> 
 
 @pytest.mark.parametrize(
     ("accident", "reason"),
-    [("leave", "SystemExit"), ("kill", "the Python thread has ended")],
+    [("leave", "GeneratorExit"), ("kill", "the Python thread has ended")],
 )
 @pytest.mark.parametrize("message", ["now", "accident"])
 def test_a_dead_python_thread_leaves_no_note_behind(
@@ -77,12 +77,13 @@ def test_a_dead_python_thread_leaves_no_note_behind(
 ) -> None:
     patch, box = a_faulty()
     patch.at(1050, f"{message} {accident}", box)
-    patch.at(1500, "repair", box)
+    patch.at(1500, "accident stumble", box)
     patch.quit_at(2050)
     run = run_copy(patch, batch=False)
     silent_after(run, 1101)
-    assert any(error.startswith("faulty: Python has stopped: ") and reason in error for error in run.errors)
-    assert any(error.startswith("faulty: repair: Python is not running: ") for error in run.errors)
+    remedy = "/ send `repair`, which starts it again"
+    for begin in ("faulty: Python has stopped: ", "faulty: accident: Python is not running: "):
+        assert [e for e in run.errors if e.startswith(begin) and reason in e and e.endswith(remedy)], begin
     assert len(run.logged("tick")) == 21, "Pd goes on"
     assert run.returncode == 0
 

@@ -20,6 +20,7 @@
 #define REASON 2048
 
 enum life { STARTING, RUNNING, FAILED, DEAD };
+enum revival { NO_REVIVAL, UNDER_WAY, REVIVED };
 
 /* A Pd class, as Python declares it at start. */
 typedef struct klass {
@@ -28,6 +29,7 @@ typedef struct klass {
     bool stepped;               /* has a transport and prepared steps */
     int notes_outlet;           /* where lists are `pitch velocity channel`; -1: none */
     int status_outlet;          /* where errors go besides the console; -1: none */
+    char revives[64];           /* the message that brings Python back, as a player writes it; "": none does */
     void *pd_class;
 } klass;
 
@@ -46,9 +48,13 @@ typedef struct bridge {
     sem_t answer;               /* Python has answered, or has come to life, or has died */
     atomic_ullong answered;     /* how many requests Python has dealt with */
     atomic_int life;
+    atomic_int revival;         /* of a Python that was dead or stuck */
+    atomic_uint generation;     /* of the engine that counts: see engine.c */
+    atomic_uint signs;          /* of life: how often that engine has called the bridge */
     atomic_bool quitting;       /* the process ends: Python's thread parks */
     atomic_bool parked;
-    char reason[REASON];        /* why it failed or died; or, while it runs, what it is */
+    char reason[REASON];        /* why it failed or died */
+    char banner[REASON];        /* what runs */
     klass classes[CLASSES];
     int class_count;
     port ports[OBJECTS];
@@ -61,7 +67,16 @@ static inline port *port_of(uint32_t object)
     return &the_bridge.ports[object % OBJECTS];
 }
 
-/* Starts Python on a thread of its own. `folder` is where the external lies. Returns at once; `life` tells more. */
-bool python_start(const char *folder);
+/* Where the external lies: the package is beside it. */
+void interpreter_belongs_to(const char *folder);
+
+/* Whether the thread that asks, Pd's, has Python for itself: then nobody else ever gets it. */
+bool interpreter_is_kept(void);
+
+/* Starts Python on a thread of its own. Returns at once; `life` tells more. */
+bool engine_start(void);
+
+/* Starts another thread in place of one that has died, or is to be given up. Returns at once; `revival` tells more. */
+bool engine_start_again(void);
 
 #endif

@@ -1,12 +1,10 @@
-/* The interpreter, on a thread of its own. Nothing in this file runs on Pd's thread but python_start. */
+/* The interpreter: which Python it is, and where the package lies. Nothing in this file runs on Pd's thread but
+   interpreter_is_kept. */
 
 #define _GNU_SOURCE
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,23 +14,7 @@
 #include "python.h"
 
 static char the_folder[4096];   /* where the external lies */
-
-/* --- life ------------------------------------------------------------------------------------------------------ */
-
-void live(enum life life, const char *reason)
-{
-    snprintf(the_bridge.reason, REASON, "%s", reason);
-    atomic_store(&the_bridge.life, life);
-    sem_post(&the_bridge.answer);
-}
-
-/* Runs when the thread ends by whatever way, pthread_exit and cancellation among them. */
-static void thread_ended(void *unused)
-{
-    (void)unused;
-    if (atomic_load(&the_bridge.life) == RUNNING)
-        live(DEAD, "the Python thread has ended");
-}
+static bool is_ours;            /* no other library has started the interpreter */
 
 /* --- the interpreter --------------------------------------------------------------------------------------------- */
 
@@ -123,7 +105,7 @@ static PyStatus initialize(const char *python)
     return status;
 }
 
-static void exception_text(char *reason, size_t size)
+void exception_text(char *text, size_t size)
 {
     PyObject *type, *value, *trace, *string;
     const char *utf8;
@@ -132,7 +114,7 @@ static void exception_text(char *reason, size_t size)
     PyErr_NormalizeException(&type, &value, &trace);
     string = value ? PyObject_Str(value) : NULL;
     utf8 = string ? PyUnicode_AsUTF8(string) : NULL;
-    snprintf(reason, size, "%s: %s", type ? ((PyTypeObject *)type)->tp_name : "error", utf8 ? utf8 : "?");
+    snprintf(text, size, "%s: %s", type ? ((PyTypeObject *)type)->tp_name : "error", utf8 ? utf8 : "?");
     PyErr_Clear();
     Py_XDECREF(string);
     Py_XDECREF(type);
@@ -161,78 +143,59 @@ static bool prefer_own_folder(void)
     return good;
 }
 
-/* Runs neuralmidi.pd.run() until the end of the process; when it comes back, something has gone wrong. */
-static void run_package(void)
+/* Another library's interpreter knows nothing of the environment that our packages are in. */
+static bool add_packages(void)
 {
-    char why[REASON], reason[REASON + 128];
+    char python[sizeof the_folder + 32], folder[sizeof python + 64];
+    char *slash = find_python(python, sizeof python) ? strrchr(python, '/') : NULL;
+    PyObject *site, *done;
+
+    if (!slash)
+        return true;
+    *slash = 0;
+    snprintf(folder, sizeof folder, "%s/../lib/python%d.%d/site-packages", python, PY_MAJOR_VERSION, PY_MINOR_VERSION);
+    site = PyImport_ImportModule("site");
+    done = site ? PyObject_CallMethod(site, "addsitedir", "N", python_text(folder)) : NULL;
+    Py_XDECREF(site);
+    Py_XDECREF(done);
+    return done != NULL;
+}
+
+PyObject *interpreter_package(void)
+{
     PyObject *m = module_new();
-    PyObject *package, *result = NULL;
-    bool good = m && prefer_own_folder()
+    bool good = m && (is_ours || add_packages()) && prefer_own_folder()
         && PyDict_SetItemString(PyImport_GetModuleDict(), "_neuralmidi", m) == 0;
 
-    package = good ? PyImport_ImportModule("neuralmidi.pd") : NULL;
-    if (package)
-        result = PyObject_CallMethod(package, "run", NULL);
-    if (result)
-        snprintf(why, sizeof why, "neuralmidi.pd.run() came back");
-    else
-        exception_text(why, sizeof why);
-    snprintf(reason, sizeof reason, "%s / %s", why, atomic_load(&the_bridge.life) == RUNNING
-        ? "save the patch and start Pd again" : "run pd_patches/play, which installs what is missing");
-    live(atomic_load(&the_bridge.life) == RUNNING ? DEAD : FAILED, reason);
+    return good ? PyImport_ImportModule("neuralmidi.pd") : NULL;
 }
 
-static void *thread_main(void *unused)
+bool interpreter_is_kept(void)
 {
-    char python[sizeof the_folder + 32], why[REASON];
-    const char *found;
+    return Py_IsInitialized() && PyGILState_Check();
+}
+
+bool interpreter_start(char *why, size_t size)
+{
+    char python[sizeof the_folder + 32];
+    const char *found = find_python(python, sizeof python);
     PyStatus status;
 
-    struct sched_param priority = {0};
-
-    (void)unused;
-    /* a thread of this kind does not push another aside when it is woken: Pd's goes on and Python waits its turn,
-       which it can, working ahead */
-    sched_setscheduler(0, SCHED_BATCH, &priority);
-    pthread_cleanup_push(thread_ended, NULL);
-    if (Py_IsInitialized()) {   /* another external embeds Python: there is one interpreter per process */
-        PyGILState_STATE gil = PyGILState_Ensure();
-        run_package();
-        PyGILState_Release(gil);
-    } else {
-        found = find_python(python, sizeof python);
-        if (found && !right_version(found, why, sizeof why))
-            live(FAILED, why);
-        else if (PyStatus_Exception(status = initialize(found)))
-            live(FAILED, status.err_msg ? status.err_msg : "Python could not be initialised");
-        else {
-            run_package();
-            PyEval_SaveThread();
-        }
+    if (Py_IsInitialized())     /* there is one interpreter per process */
+        return true;
+    if (found && !right_version(found, why, size))
+        return false;
+    status = initialize(found);
+    if (PyStatus_Exception(status)) {
+        snprintf(why, size, "%s", status.err_msg ? status.err_msg : "Python could not be initialised");
+        return false;
     }
-    pthread_cleanup_pop(0);
-    return NULL;
+    is_ours = true;
+    PyEval_SaveThread();
+    return true;
 }
 
-bool python_start(const char *folder)
+void interpreter_belongs_to(const char *folder)
 {
-    pthread_attr_t attributes;
-    pthread_t thread;
-    sigset_t all, before;
-    struct sched_param priority = {0};
-    bool started;
-
     snprintf(the_folder, sizeof the_folder, "%s", folder);
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    /* with `pd -rt` a thread would inherit the audio thread's priority, and Python would starve it */
-    pthread_attr_setinheritsched(&attributes, PTHREAD_EXPLICIT_SCHED);
-    pthread_attr_setschedpolicy(&attributes, SCHED_OTHER);
-    pthread_attr_setschedparam(&attributes, &priority);
-    sigfillset(&all);   /* signals are Pd's business */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    started = pthread_create(&thread, &attributes, thread_main, NULL) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-    return started;
 }

@@ -21,7 +21,26 @@ static void park_if_quitting(void)
         pause();
 }
 
-static PyObject *gone;  /* the exception that says so of an object */
+static PyObject *gone;          /* the exception that says so of an object */
+static PyObject *abandoned;     /* what an engine gets that has been given up */
+
+PyObject *module_abandoned(void)
+{
+    return abandoned;
+}
+
+/* False, with Abandoned raised, in an engine that has been given up. To be asked with the GIL held, and again whenever
+   it has been let go: what follows is then done by one engine only. */
+static bool may_go_on(void)
+{
+    if (engine_is_given_up()) {
+        PyErr_SetString(abandoned, "another thread has taken the place of this one");
+        return false;
+    }
+    if (engine_counts())    /* and not a thread of an object's own */
+        atomic_fetch_add_explicit(&the_bridge.signs, 1, memory_order_relaxed);
+    return true;
+}
 
 /* --- what Python sees: reading requests ------------------------------------------------------------------------ */
 
@@ -68,7 +87,7 @@ static PyObject *pending_requests(void)
 static PyObject *py_wait(PyObject *self, PyObject *args)
 {
     (void)self;
-    if (!PyArg_ParseTuple(args, ""))
+    if (!PyArg_ParseTuple(args, "") || !may_go_on())
         return NULL;
     Py_BEGIN_ALLOW_THREADS
     while (sem_wait(&the_bridge.wake) != 0)
@@ -77,15 +96,13 @@ static PyObject *py_wait(PyObject *self, PyObject *args)
         ;   /* many calls to wake up are one */
     park_if_quitting();
     Py_END_ALLOW_THREADS
-    return pending_requests();
+    return may_go_on() ? pending_requests() : NULL;
 }
 
 static PyObject *py_poll(PyObject *self, PyObject *args)
 {
     (void)self;
-    if (!PyArg_ParseTuple(args, ""))
-        return NULL;
-    return pending_requests();
+    return PyArg_ParseTuple(args, "") && may_go_on() ? pending_requests() : NULL;
 }
 
 static PyObject *py_answered(PyObject *self, PyObject *args)
@@ -93,7 +110,7 @@ static PyObject *py_answered(PyObject *self, PyObject *args)
     unsigned long long count;
 
     (void)self;
-    if (!PyArg_ParseTuple(args, "K", &count))
+    if (!PyArg_ParseTuple(args, "K", &count) || !may_go_on())
         return NULL;
     if (count) {
         atomic_fetch_add_explicit(&the_bridge.answered, count, memory_order_release);
@@ -110,7 +127,7 @@ static PyObject *py_view(PyObject *self, PyObject *args)
     port *p;
 
     (void)self;
-    if (!PyArg_ParseTuple(args, "I", &object))
+    if (!PyArg_ParseTuple(args, "I", &object) || !may_go_on())
         return NULL;
     p = port_of(object);
     accepted = atomic_load(&p->view.accepted);  /* first: see handover.h */
@@ -126,7 +143,7 @@ static PyObject *py_counters(PyObject *self, PyObject *args)
     unsigned int object;
 
     (void)self;
-    if (!PyArg_ParseTuple(args, "I", &object))
+    if (!PyArg_ParseTuple(args, "I", &object) || !may_go_on())
         return NULL;
     return Py_BuildValue("{s:I,s:I}", "underruns", atomic_load(&port_of(object)->underruns),
         "dropped", atomic_load(&port_of(object)->dropped));
@@ -144,13 +161,15 @@ static result *reserve_result(size_t payload)
             payload, RECORD_BYTES);
         return NULL;
     }
-    while (!(r = ring_reserve(&the_bridge.results, sizeof *r + payload, 0))) {
+    while (may_go_on()) {
+        if ((r = ring_reserve(&the_bridge.results, sizeof *r + payload, 0)))
+            return r;
         Py_BEGIN_ALLOW_THREADS
         park_if_quitting();
         usleep(500);
         Py_END_ALLOW_THREADS
     }
-    return r;
+    return NULL;
 }
 
 static bool write_text(enum result_kind kind, uint32_t object, const char *utf8)
@@ -328,12 +347,13 @@ static PyObject *py_failed(PyObject *self, PyObject *args)
 
 static PyObject *py_declare(PyObject *self, PyObject *args)
 {
-    const char *name;
+    const char *name, *revives = "";
     int inlets, outlets, stepped, notes_outlet, status_outlet;
     klass *k;
 
     (void)self;
-    if (!PyArg_ParseTuple(args, "siipii", &name, &inlets, &outlets, &stepped, &notes_outlet, &status_outlet))
+    if (!PyArg_ParseTuple(args, "siipii|s", &name, &inlets, &outlets, &stepped, &notes_outlet, &status_outlet, &revives)
+        || !may_go_on())
         return NULL;
     if (the_bridge.class_count == CLASSES || atomic_load(&the_bridge.life) != STARTING)
         return PyErr_Format(PyExc_RuntimeError, "class %s: at most %d classes, declared at start", name, CLASSES);
@@ -341,6 +361,7 @@ static PyObject *py_declare(PyObject *self, PyObject *args)
     *k = (klass){.inlets = inlets, .outlets = outlets, .stepped = stepped,
         .notes_outlet = notes_outlet, .status_outlet = status_outlet};
     snprintf(k->name, sizeof k->name, "%s", name);
+    snprintf(k->revives, sizeof k->revives, "%s", revives);
     Py_RETURN_NONE;
 }
 
@@ -349,15 +370,19 @@ static PyObject *py_ready(PyObject *self, PyObject *args)
     const char *banner;
 
     (void)self;
-    if (!PyArg_ParseTuple(args, "s", &banner))
+    if (!PyArg_ParseTuple(args, "s", &banner) || !may_go_on())
         return NULL;
-    live(RUNNING, banner);
+    snprintf(the_bridge.banner, REASON, "%s", banner);
+    if (atomic_load(&the_bridge.life) == STARTING)
+        live(RUNNING, "");
+    else
+        atomic_store(&the_bridge.revival, REVIVED);
     Py_RETURN_NONE;
 }
 
 static PyMethodDef methods[] = {
-    {"declare", py_declare, METH_VARARGS, "declare(name, inlets, outlets, stepped, notes_outlet, status_outlet)"},
-    {"ready", py_ready, METH_VARARGS, "ready(banner): every class is declared"},
+    {"declare", py_declare, METH_VARARGS, "declare(name, inlets, outlets, stepped, notes_outlet, status_outlet, revives)"},
+    {"ready", py_ready, METH_VARARGS, "ready(banner): every class is declared, or serves again"},
     {"wait", py_wait, METH_VARARGS, "wait() -> requests; sleeps until there is something to look at"},
     {"poll", py_poll, METH_VARARGS, "poll() -> requests; does not sleep"},
     {"answered", py_answered, METH_VARARGS, "answered(count): so many more requests are dealt with"},
@@ -378,7 +403,9 @@ static struct PyModuleDef module = {
 static bool add_constants(PyObject *m)
 {
     gone = PyErr_NewException("_neuralmidi.Gone", NULL, NULL);
-    return PyModule_AddObjectRef(m, "Gone", gone) == 0 && PyModule_AddIntMacro(m, REQUEST_NEW) == 0 && PyModule_AddIntMacro(m, REQUEST_FREE) == 0
+    abandoned = PyErr_NewException("_neuralmidi.Abandoned", PyExc_BaseException, NULL);
+    return PyModule_AddObjectRef(m, "Gone", gone) == 0 && PyModule_AddObjectRef(m, "Abandoned", abandoned) == 0
+        && PyModule_AddIntMacro(m, REQUEST_NEW) == 0 && PyModule_AddIntMacro(m, REQUEST_FREE) == 0
         && PyModule_AddIntMacro(m, REQUEST_MESSAGE) == 0 && PyModule_AddIntMacro(m, REQUEST_STEP) == 0
         && PyModule_AddIntMacro(m, REQUEST_SILENCED) == 0 && PyModule_AddIntMacro(m, HANDOVER_LOOKAHEAD) == 0;
 }

@@ -17,6 +17,8 @@
 typedef struct object object;
 
 #define LONG_AGO -1e9      /* ms */
+#define KEPT "another library in this Pd keeps Python for itself / leave that one out, or let neuralmidi play in another " \
+    "Pd, or with `neuralmidi stream`"
 
 typedef struct proxy {      /* an inlet right of the first */
     t_pd pd;
@@ -33,7 +35,7 @@ struct object {
     proxy inlets[INLETS];
     notes notes;
     uint32_t dropped;       /* messages since the last report */
-    bool buried;            /* Python has died and this object has said so */
+    unsigned buried;        /* the life of Python at whose end this object has ended its notes and said so; 0: none */
     bool sync;              /* every message waits for its answer */
     unsigned silences;      /* how often its notes have been ended */
     /* stepped classes only */
@@ -99,6 +101,9 @@ double logical_ms(void);
 bool send_new(object *x, int argc, const t_atom *argv);
 void send_message(object *x, unsigned inlet, t_symbol *selector, int argc, const t_atom *argv);
 
+/* What Pd's thread has obeyed already. A Python that is dead hears of it when it is back. */
+void send_control(object *x, t_symbol *selector, int argc, const t_atom *argv);
+
 /* FREE, SILENCED: never dropped. */
 void send_plain(object *x, enum request_kind kind);
 
@@ -109,6 +114,20 @@ void report_dropped(object *x);
 
 /* With sync: all that was asked is dealt with when this returns; false when Python does not answer. */
 bool wait_for_answer(void);
+
+/* --- revival.c: when Python has died or is stuck --- */
+
+/* How often Python has been started. */
+unsigned python_lives(void);
+
+/* What a player can do about a dead Python. */
+const char *revival_remedy(const object *x);
+
+/* True when the message asks for a new start of Python, should it need one. */
+bool revival_asked(const object *x, unsigned inlet, const t_symbol *selector);
+
+/* Looks for signs of life, and starts Python again when it is stuck and the player has asked for that. */
+void watch_python(void);
 
 /* --- results.c: from Python to Pd --- */
 

@@ -58,18 +58,23 @@ static void proxy_message(proxy *p, t_symbol *selector, int argc, t_atom *argv)
     send_message(p->owner, p->index, selector, argc, argv);
 }
 
+static void say_that_python_is_dead(object *x)
+{
+    object_error(x, "Python has stopped: %s / %s", the_bridge.reason, revival_remedy(x));
+}
+
 /* --- the clock ----------------------------------------------------------------------------------------------- */
 
-/* Python's thread is gone for good: end what sounds and say why, on every object. */
+/* Python's thread is gone: end what sounds and say why, on every object. */
 static void bury(object *x)
 {
     uint32_t number = x->number;
 
-    x->buried = true;
+    x->buried = python_lives();
     handover_clear(&x->steps);
-    end_notes(x);
+    silence(x);
     if (object_numbered(number))
-        object_error(x, "Python has stopped: %s", the_bridge.reason);
+        say_that_python_is_dead(x);
 }
 
 static void poll(void *unused)
@@ -78,11 +83,12 @@ static void poll(void *unused)
     bool is_dead = atomic_load_explicit(&the_bridge.life, memory_order_acquire) == DEAD;
 
     (void)unused;
+    watch_python();
     poll_results();
     for (i = 0; i < objects_end; i++) {
         if (objects[i] && objects[i]->dropped)
             report_dropped(objects[i]);
-        if (is_dead && objects[i] && !objects[i]->buried)   /* looked up again: a report may lead to a deletion */
+        if (is_dead && objects[i] && objects[i]->buried != python_lives())  /* a report may have led to a deletion */
             bury(objects[i]);
     }
     if (objects_end)
@@ -172,13 +178,11 @@ static void *object_new(t_symbol *name, int argc, t_atom *argv)
         return NULL;
     }
     atomic_store(&p->object, x->number);
-    if (!python_is_running())
-        object_error(x, "Python has stopped: %s", the_bridge.reason);
-    else if (!send_new(x, argc, argv))
+    if (!send_new(x, argc, argv))
         object_error(x, "too many objects were made at one moment / delete this one and make it again");
     else if (x->sync)
         wait_for_answer();  /* what it says is taken later, when the outlets are connected */
-    return x;
+    return x;   /* if Python is dead it hears of this object when it is back; the next poll says so */
 }
 
 static void object_free(object *x)

@@ -1,10 +1,10 @@
 /* What Pd asks of Python, through the request ring. */
 
-#include <errno.h>
+#define _GNU_SOURCE
 #include <string.h>
-#include <time.h>
 
 #include "object.h"
+#include "monotonic.h"
 
 #define ANSWER_SECONDS 10   /* for Python to answer, with sync */
 #define SEPARATOR "\x1f"    /* between the arguments of an object and the folders it searches */
@@ -16,16 +16,20 @@ double logical_ms(void)
     return clock_gettimesince(0);
 }
 
-/* A request to fill and commit, or NULL when the ring is full. */
-static request *reserve_request(object *x, enum request_kind kind, const char *selector, unsigned count)
+/* A request to fill and commit, or NULL when the ring is full. `spare` bytes of it are left free. */
+static request *reserve_sparing(object *x, enum request_kind kind, const char *selector, unsigned count, size_t spare)
 {
     size_t size = sizeof(request) + count * sizeof(request_atom);
-    size_t spare = kind == REQUEST_MESSAGE || kind == REQUEST_STEP ? RESERVE : 0;
     request *r = size > RECORD_BYTES ? NULL : ring_reserve(&the_bridge.requests, size, spare);
 
     if (r)
         *r = (request){.kind = kind, .object = x->number, .count = count, .time = logical_ms(), .selector = selector};
     return r;
+}
+
+static request *reserve_request(object *x, enum request_kind kind, const char *selector, unsigned count)
+{
+    return reserve_sparing(x, kind, selector, count, kind == REQUEST_MESSAGE || kind == REQUEST_STEP ? RESERVE : 0);
 }
 
 static void commit_request(void)
@@ -42,20 +46,14 @@ bool python_is_running(void)
 
 bool wait_for_answer(void)
 {
-    struct timespec until;
     double waited = 0;
 
     while (atomic_load_explicit(&the_bridge.answered, memory_order_acquire) < asked) {
         if (!python_is_running() || waited > ANSWER_SECONDS)
             return false;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += 5 * 1000 * 1000;
-        if (until.tv_nsec >= 1000000000) {
-            until.tv_nsec -= 1000000000;
-            until.tv_sec++;
-        }
-        if (sem_timedwait(&the_bridge.answer, &until) != 0 && errno == ETIMEDOUT)
+        if (!monotonic_wait(&the_bridge.answer, 5))
             waited += 0.005;
+        watch_python();
         if (ring_half_full(&the_bridge.results))
             poll_results();     /* Python may be waiting for room */
     }
@@ -80,6 +78,8 @@ static void synchronize(object *x)
             poll_results();     /* the answer may lie behind more than one look takes in */
         return;
     }
+    if (!python_is_running())   /* it has died over it: the next poll says so */
+        return;
     x->sync = false;
     send_sync_off(x);
     object_error(x, "sync: Python has not answered for %d s / sync is off now", ANSWER_SECONDS);
@@ -94,32 +94,54 @@ static void request_atoms(request_atom *to, int argc, const t_atom *argv)
             : (request_atom){.symbol = argv[i].a_type == A_SYMBOL ? argv[i].a_w.w_symbol->s_name : "(pointer)"};
 }
 
-void send_message(object *x, unsigned inlet, t_symbol *selector, int argc, const t_atom *argv)
+static bool write_message(object *x, unsigned inlet, t_symbol *selector, int argc, const t_atom *argv, size_t spare)
 {
-    request *r;
+    request *r = reserve_sparing(x, REQUEST_MESSAGE, selector->s_name, (unsigned)argc, spare);
 
-    if (!python_is_running())
-        return object_error(x, "%s: Python is not running: %s", selector->s_name, the_bridge.reason);
-    if (!(r = reserve_request(x, REQUEST_MESSAGE, selector->s_name, (unsigned)argc)) && x->sync) {
+    if (!r && x->sync) {
         wait_for_answer();
-        r = reserve_request(x, REQUEST_MESSAGE, selector->s_name, (unsigned)argc);
+        r = reserve_sparing(x, REQUEST_MESSAGE, selector->s_name, (unsigned)argc, spare);
     }
     if (!r) {
         x->dropped++;
         atomic_fetch_add(&port_of(x->number)->dropped, 1);
-        return;
+        return false;
     }
     r->inlet = inlet;
     request_atoms(r->atoms, argc, argv);
     commit_request();
-    if (x->sync)
+    return true;
+}
+
+static void say_that_python_is_not_running(object *x, const t_symbol *selector)
+{
+    object_error(x, "%s: Python is not running: %s / %s", selector->s_name, the_bridge.reason, revival_remedy(x));
+}
+
+void send_message(object *x, unsigned inlet, t_symbol *selector, int argc, const t_atom *argv)
+{
+    bool revives = revival_asked(x, inlet, selector);
+
+    if (!python_is_running())
+        say_that_python_is_not_running(x, selector);
+    else if (write_message(x, inlet, selector, argc, argv, revives ? 0 : RESERVE) && x->sync)
         synchronize(x);
 }
 
-/* It has its reserve in the ring. */
+void send_control(object *x, t_symbol *selector, int argc, const t_atom *argv)
+{
+    bool written = write_message(x, 0, selector, argc, argv, RESERVE);
+
+    if (!python_is_running())
+        say_that_python_is_not_running(x, selector);
+    else if (written && x->sync)
+        synchronize(x);
+}
+
+/* It has its reserve in the ring. A Python that is dead hears of it when it is back. */
 void send_plain(object *x, enum request_kind kind)
 {
-    if (python_is_running() && reserve_request(x, kind, "", 0))
+    if (reserve_request(x, kind, "", 0))
         commit_request();
 }
 

@@ -2,14 +2,13 @@
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "object.h"
+#include "monotonic.h"
 
 #define START_SECONDS 30    /* for Python to come up, at load */
 
@@ -46,11 +45,9 @@ static void find_own_folder(char *folder, size_t size)
 
 static void wait_for_start(void)
 {
-    struct timespec until;
+    double until = monotonic_ms() + START_SECONDS * 1000;
 
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += START_SECONDS;
-    while (atomic_load(&the_bridge.life) == STARTING && (sem_timedwait(&the_bridge.answer, &until) == 0 || errno == EINTR))
+    while (atomic_load(&the_bridge.life) == STARTING && monotonic_wait(&the_bridge.answer, until - monotonic_ms()))
         ;
 }
 
@@ -71,8 +68,9 @@ static bool start(void)
     char folder[4096];
 
     find_own_folder(folder, sizeof folder);
+    interpreter_belongs_to(folder);
     return ring_init(&the_bridge.requests, REQUEST_BYTES) && ring_init(&the_bridge.results, RESULT_BYTES)
-        && sem_init(&the_bridge.wake, 0, 0) == 0 && sem_init(&the_bridge.answer, 0, 0) == 0 && python_start(folder);
+        && sem_init(&the_bridge.wake, 0, 0) == 0 && sem_init(&the_bridge.answer, 0, 0) == 0 && engine_start();
 }
 
 __attribute__((visibility("default")))
@@ -82,13 +80,15 @@ void neuralmidi_setup(void)
 
     if (the_bridge.requests.bytes)  /* loaded twice */
         return;
+    if (interpreter_is_kept())  /* its thread would wait for ever, and Pd's for it */
+        return pd_error(NULL, "neuralmidi: cannot start: " KEPT);
     if (!start())
         return pd_error(NULL, "neuralmidi: cannot start: no memory, or no thread");
     wait_for_start();
     if (!python_is_running())
         return pd_error(NULL, "neuralmidi: cannot start: %s", atomic_load(&the_bridge.life) == STARTING
             ? "Python takes longer than 30 s" : the_bridge.reason);
-    post("%s", the_bridge.reason);
+    post("%s", the_bridge.banner);
     poll_results();     /* a class may have been left out */
     atexit(park_python);
     objects_setup(is_batch());

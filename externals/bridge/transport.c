@@ -43,7 +43,8 @@ static void underrun(object *x)
         return;
     x->last_complaint = logical_ms();
     pd_error(x, "%s: underrun: no step was ready: no model is loaded yet, or Python is stuck or slower than the steps "
-        "/ send `info`, a slower tempo, or a larger `lookahead`", x->klass->name);
+        "/ send `info`, a slower tempo, or a larger `lookahead`; if Python is stuck, %s", x->klass->name,
+        revival_remedy(x));
 }
 
 /* How long the step lasts that has just been released, in ms: bangs tell by their distance. */
@@ -221,7 +222,7 @@ static void set_control(object *x, const struct control *c, t_symbol *selector, 
         return;
     SETFLOAT(&heard[0], (t_float)value);
     SETFLOAT(&heard[1], (t_float)x->choices);
-    send_message(x, 0, selector, 2, heard);
+    send_control(x, selector, 2, heard);
 }
 
 bool transport_takes(object *x, t_symbol *selector, int argc, const t_atom *argv)

@@ -28,6 +28,10 @@ class Performer(Protocol[State, Prepares]):
         """Advance by one step, which is ``step_ms`` long."""
 
 
+FAULTS = (Exception, SystemExit, KeyboardInterrupt)
+"""What a performer or a command may raise: it is theirs, and their state comes back. Anything else has come
+from outside to end this thread, while another goes on in its place: it passes, and nothing is touched."""
+
 Command = Callable[[], object]
 """A change that a player makes: it acts on the performer's state, and may act again after a rewind."""
 
@@ -87,7 +91,7 @@ class Handover(Generic[State, Prepared]):
         self._rewind()
         try:
             command()
-        except BaseException:
+        except FAULTS:
             self._performer.state = self._base.state
             raise
         self._commands.append(command)
@@ -127,16 +131,19 @@ class Handover(Generic[State, Prepared]):
         ahead = self._performer.state
         self._performer.state = self._base.state
         try:
-            return question()
-        finally:
+            answer = question()
+        except FAULTS:
             self._performer.state = ahead
+            raise
+        self._performer.state = ahead
+        return answer
 
     def _prepare(self, step_ms: float) -> None:
         tip = self._line[-1] if self._line else self._base
         number = next(self._numbers)
         try:
             self._send(number, tip.number, self._performer.step(step_ms))
-        except BaseException:
+        except FAULTS:
             self._performer.state = tip.state
             raise
         self._line.append(_Mark(number, self._performer.state, self._heard))
@@ -166,12 +173,12 @@ class Handover(Generic[State, Prepared]):
         for failure in filter(None, failures):
             raise failure
 
-    def _replay(self, command: Command) -> Exception | None:
+    def _replay(self, command: Command) -> BaseException | None:
         """Let a command act again; one that cannot, here, must not take the others with it."""
         before = self._performer.state
         try:
             command()
-        except Exception as failure:
+        except FAULTS as failure:
             self._performer.state = before
             return failure
         return None

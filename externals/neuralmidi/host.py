@@ -158,7 +158,14 @@ class Host:
     # --- the interface `_neuralmidi`, for the composer's thread
 
     def declare(
-        self, name: str, inlets: int, outlets: int, stepped: bool, notes_outlet: int, status_outlet: int
+        self,
+        name: str,
+        inlets: int,
+        outlets: int,
+        stepped: bool,
+        notes_outlet: int,
+        status_outlet: int,
+        revives: str,
     ) -> None:
         """Hear of a class. That of the composer is known."""
 

@@ -24,7 +24,7 @@ import neuralmidi
 from neuralmidi import objects
 from neuralmidi.controls import Control
 from neuralmidi.errors import NeuralMIDIError
-from neuralmidi.handover import Command, Handover, Performer
+from neuralmidi.handover import FAULTS, Command, Handover, Performer
 
 Atom = float | str
 Message = tuple[int, str, Sequence[Atom]] | tuple[int, str, Sequence[Atom], float]
@@ -38,6 +38,14 @@ SWITCH_INTERVAL = 0.0005
 
 LONG = 0.005
 """Seconds: after a request that took longer, as to load a model does, the others prepare before the next."""
+
+CUT_OFF = "never came to an end and was cut off"
+ABOUT = {
+    bridge.REQUEST_FREE: "its end",
+    bridge.REQUEST_STEP: "the step",
+    bridge.REQUEST_SILENCED: "what it does when its notes have ended",
+}
+"""What an object is busy with that got such a request."""
 
 GRID = 4.0
 """Steps a beat, for a performer that has no grid of its own."""
@@ -75,6 +83,8 @@ class Object:
             it can end every sounding note whatever happens here. None: there is no such outlet.
         status_outlet: the outlet that errors leave from, besides the console. None: there is no such outlet.
         stepped: the object has a transport and prepares steps; derive from `SteppedObject` for that.
+        revives: the message, as a player writes it, that starts Python again when its thread has died or is
+            stuck: a selector, and perhaps what may follow it. None: there is no such message.
         folders: where files named in messages are looked for: the patch's own, then Pd's search path.
         time: logical time of the message that is being handled, in ms since Pd started.
         sync: Pd waits for the answer to every message.
@@ -86,6 +96,7 @@ class Object:
     notes_outlet: ClassVar[int | None] = None
     status_outlet: ClassVar[int | None] = None
     stepped: ClassVar[bool] = False
+    revives: ClassVar[str | None] = None
     messages: ClassVar[dict[tuple[int, str], tuple[str, tuple[Control, ...]]]]
 
     def __init_subclass__(cls) -> None:
@@ -124,6 +135,10 @@ class Object:
         """Send a message out of an outlet, at the next moment that Pd looks."""
         words = [_printable(atom) if isinstance(atom, str) else atom for atom in atoms]
         bridge.send(self.number, [(outlet, selector, words)])
+
+    def cut_off(self, what: str) -> None:
+        """Something that this object did has killed Python's thread or never ended: another one goes on."""
+        self.error(f"{what} {CUT_OFF} / leave it out, and tell the object's author")
 
     def error(self, text: str) -> None:
         """Report an error on the object's box and out of its status outlet."""
@@ -246,6 +261,8 @@ class SteppedObject(Object, Generic[State, Prepared]):
     def hear_of_silence(self) -> None:
         """Pd has ended every note, perhaps because a step has failed: that is no reason to try it again."""
         has_failed = self.has_failed
+        if self.handover is not None:
+            self.handover.rewind()  # Pd has dropped what is prepared, if a step has failed or Python was dead
         self.silenced()
         self.has_failed = has_failed
 
@@ -267,15 +284,19 @@ class SteppedObject(Object, Generic[State, Prepared]):
             return bool(prepare())
         except bridge.Gone:  # deleted in Pd; the request that says so is on its way
             return False
-        except Exception as error:
-            self._give_up(error)
+        except FAULTS as error:
+            self._give_up(f"the step failed: {said(error)}")
             return False
 
-    def _give_up(self, error: Exception) -> None:
+    def cut_off(self, what: str) -> None:
+        """Fail: what never came to an end is not to be tried again unasked."""
+        self._give_up(f"{what} {CUT_OFF} / send a change, or `play 1`, to try again")
+
+    def _give_up(self, text: str) -> None:
         self.has_failed = True
-        self.failed(f"the step failed: {said(error)}")
+        self.failed(text)
         if self.handover is not None:
-            with suppress(Exception):  # it looks at Pd again, and may find the object gone
+            with suppress(*FAULTS):  # it looks at Pd again, and may find the object gone
                 self.handover.rewind()
 
     @property
@@ -314,7 +335,7 @@ class SteppedObject(Object, Generic[State, Prepared]):
         bridge.step(self.number, number, previous, self.per_beat(prepared), self.forgotten, messages)
 
 
-def said(error: Exception) -> str:
+def said(error: BaseException) -> str:
     """An exception in a player's words; one that nobody foresaw also says where it happened."""
     if isinstance(error, NeuralMIDIError):
         return str(error)
@@ -334,23 +355,49 @@ class Server:
     def __init__(self, classes: Iterable[type[Object]]) -> None:
         self._classes = {c.name: c for c in classes}
         self._objects: dict[int, Object] = {}
+        self._requests: Iterator[bridge.Request] = iter(())  # taken, and not dealt with
+        self._unanswered = 0  # how many have been taken that Pd may wait for
+        self._doing: tuple[int, str] | None = None  # for which object, and what
 
     def serve(self) -> None:
-        """Answer requests and prepare steps, for ever."""
-        requests: Sequence[bridge.Request] = bridge.wait()
-        while True:
-            self.answer(requests)
-            # A change that arrives in between comes before any further step.
-            requests = self.prepare_a_round() or bridge.wait()
+        """Answer requests and prepare steps, for ever.
 
-    def answer(self, requests: Sequence[bridge.Request]) -> None:
-        """Deal with requests, oldest first; each is answered for, whatever comes of it."""
-        for request in requests:
+        Another thread that calls it goes on where this one was cut off.
+        """
+        while True:
+            self._answer()
+            # A change that arrives in between comes before any further step.
+            self._take(self.prepare_a_round() or bridge.wait())
+
+    def resume(self) -> None:
+        """Serve the same objects on, in place of a thread that has died or has been given up."""
+        if self._doing:
+            number, what = self._doing
+            self._doing = None
+            self._cut_off(number, what)
+        many = len(self._objects)
+        go_on = "1 object goes on" if many == 1 else f"{many} objects go on"
+        bridge.ready(f"neuralmidi: Python has been started again: {go_on}")
+        self.serve()
+
+    def _cut_off(self, number: int, what: str) -> None:
+        if subject := self._objects.get(number):
+            subject.cut_off(what)
+        else:
+            bridge.error(number, f"{what} {CUT_OFF} / delete the object and make it again")
+
+    def _take(self, requests: Sequence[bridge.Request]) -> None:
+        self._requests, self._unanswered = iter(requests), len(requests)
+
+    def _answer(self) -> None:
+        """Deal with what has been taken, oldest first; each is answered for, whatever comes of it."""
+        for request in self._requests:
             begin = monotonic()
             self._deal_with(*request)
             if monotonic() - begin > LONG:  # whom it was for, the next request may be for, too
                 self._prepare_one_each([o for o in self._stepped() if o.number != request[1]])
-        bridge.answered(len(requests))
+        answered, self._unanswered = self._unanswered, 0
+        bridge.answered(answered)
 
     def prepare_a_round(self) -> Sequence[bridge.Request]:
         """Prepare steps, one for each object in turn, until all are ready or requests come in: those."""
@@ -364,47 +411,56 @@ class Server:
     def _stepped(self) -> list[SteppedObject[Any, Any]]:
         return [o for o in self._objects.values() if isinstance(o, SteppedObject)]
 
-    @staticmethod
-    def _prepare_one_each(stepped: list[SteppedObject[Any, Any]]) -> list[SteppedObject[Any, Any]]:
+    def _prepare_one_each(self, stepped: list[SteppedObject[Any, Any]]) -> list[SteppedObject[Any, Any]]:
         """Prepare a step of each; returns those that needed it."""
-        return [o for o in stepped if o.prepare()]
+        return [o for o in stepped if self._prepares(o)]
+
+    def _prepares(self, stepped: SteppedObject[Any, Any]) -> bool:
+        self._doing = (stepped.number, "the step")
+        needed_it = stepped.prepare()
+        self._doing = None  # in no `finally`: whoever goes on after a thread that was cut off looks here
+        return needed_it
 
     def _deal_with(
         self, kind: int, number: int, inlet: int, time: float, selector: str, atoms: Sequence[Atom]
     ) -> None:
+        self._doing = (number, ABOUT.get(kind, f"`{selector}`"))
         if kind == bridge.REQUEST_NEW:
             self._new(number, time, selector, atoms, bool(inlet))
-            return
-        subject = self._objects.get(number)
-        if subject is None:
-            return
-        subject.time = time
+        elif subject := self._objects.get(number):
+            subject.time = time
+            self._hand_to(subject, kind, inlet, selector, atoms)
+        self._doing = None
+
+    def _hand_to(self, subject: Object, kind: int, inlet: int, selector: str, atoms: Sequence[Atom]) -> None:
         try:
             if kind == bridge.REQUEST_MESSAGE:
                 subject.receive(inlet, selector, atoms)
             elif kind == bridge.REQUEST_FREE:
-                del self._objects[number]
+                del self._objects[subject.number]
                 subject.close()
             elif isinstance(subject, SteppedObject):
                 subject.prepare_next() if kind == bridge.REQUEST_STEP else subject.hear_of_silence()
         except bridge.Gone:
             pass
-        except Exception as error:
+        except FAULTS as error:
             subject.error(said(error))
 
     def _new(self, number: int, time: float, name: str, atoms: Sequence[Atom], sync: bool) -> None:
         place = list(atoms).index(SEPARATOR)
         folders = [Path(str(folder)) for folder in atoms[place + 1 :]]
+        self._doing = (number, f"{name}: its beginning")
         try:
             subject = self._classes[name](number, folders, time)
-        except Exception as error:
+        except FAULTS as error:
             bridge.error(number, _printable(f"{name}: {said(error)}"))
             return
         subject.sync = sync
         self._objects[number] = subject
+        self._doing = (number, "its beginning")
         try:
             subject.start(*atoms[:place])
-        except Exception as error:
+        except FAULTS as error:
             subject.error(said(error))
 
 
@@ -413,7 +469,7 @@ def classes() -> Iterator[type[Object]]:
     for found in pkgutil.iter_modules(objects.__path__):
         try:
             module = importlib.import_module(f"{objects.__name__}.{found.name}")
-        except Exception as error:
+        except FAULTS as error:
             bridge.error(0, f"neuralmidi: objects/{found.name}.py is left out: {said(error)}")
             continue
         for thing in vars(module).values():
@@ -424,7 +480,10 @@ def classes() -> Iterator[type[Object]]:
 def declare(c: type[Object]) -> None:
     """Tell the bridge of a class."""
     outlets = [-1 if outlet is None else outlet for outlet in (c.notes_outlet, c.status_outlet)]
-    bridge.declare(c.name, c.inlets, c.outlets, c.stepped, *outlets)
+    bridge.declare(c.name, c.inlets, c.outlets, c.stepped, *outlets, c.revives or "")
+
+
+_server: Server
 
 
 def run() -> None:
@@ -436,4 +495,11 @@ def run() -> None:
     python = ".".join(map(str, sys.version_info[:3]))
     where = Path(neuralmidi.__file__).parent
     bridge.ready(f"neuralmidi {neuralmidi.__version__}: Python {python}, package in {where}")
-    Server(found).serve()
+    global _server
+    _server = Server(found)
+    _server.serve()
+
+
+def resume() -> None:
+    """Serve the same objects on another thread: the one of `run` has died, or has been given up."""
+    _server.resume()

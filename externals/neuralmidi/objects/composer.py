@@ -45,6 +45,7 @@ class ComposerObject(SteppedObject[ComposerState, Step]):
     outlets = 3
     notes_outlet = NOTES
     status_outlet = STATUS
+    revives = "composer NAME"
 
     def __init__(self, number: int, folders: Sequence[Path], time: float) -> None:
         super().__init__(number, folders, time)

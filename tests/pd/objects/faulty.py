@@ -45,6 +45,16 @@ def leave_thread() -> None:
     ctypes.PyDLL(None).pthread_exit(None)
 
 
+def leave_thread_elsewhere() -> None:
+    """The same, while Python is let go of: another thread may run it meanwhile."""
+    ctypes.CDLL(None).pthread_exit(None)
+
+
+def leave_loop() -> None:
+    """Raise what is nobody's error."""
+    raise GeneratorExit("out of everything")
+
+
 ACCIDENTS: dict[str, Callable[[], object]] = {
     "stumble": stumble,
     "spin": spin,
@@ -52,8 +62,10 @@ ACCIDENTS: dict[str, Callable[[], object]] = {
     "doze_and_stumble": doze_and_stumble,
     "nap": lambda: time.sleep(10.5),
     "sleep": lambda: time.sleep(60),
-    "leave": sys.exit,
+    "exit": sys.exit,
+    "leave": leave_loop,
     "kill": leave_thread,
+    "kill_elsewhere": leave_thread_elsewhere,
 }
 
 
@@ -64,6 +76,7 @@ class Faulty(SteppedObject[int, int]):
     outlets = 2
     notes_outlet = 0
     status_outlet = 1
+    revives = "repair"
 
     def __init__(self, number: int, folders: Sequence[Path], time: float) -> None:
         super().__init__(number, folders, time)
