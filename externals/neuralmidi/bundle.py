@@ -49,6 +49,8 @@ _MOST_WORDS: Final = 1 << 16
 """In a vocabulary: what is made of it takes some hundred bytes for each."""
 _TRIED: Final = 8
 """Tokens that a network is given in its trial."""
+_survived: Final[set[str]] = set()
+"""The .tflite files that have been tried, by their sha256."""
 
 
 @dataclass(frozen=True)
@@ -100,12 +102,13 @@ def _load(directory: Path) -> Bundle:
     home, network = _network(directory, description)
     with _errors_name(home):
         tflite = _read(home / WEIGHTS)
-    if hashlib.sha256(tflite).hexdigest() != description.get("sha256"):
+    digest = hashlib.sha256(tflite).hexdigest()
+    if digest != description.get("sha256"):
         raise _damaged(WEIGHTS, f"not the file that {DESCRIPTION} describes (sha256 differs)")
     names = _condition_names(network)
     fixed = _fixed_condition(description, names)
     tokenizer = _tokenizer(network)
-    model = _model(tflite, _states(network), _nobody(names) if fixed is None else fixed)
+    model = _model(tflite, digest, _states(network), _nobody(names) if fixed is None else fixed)
     if model.vocabulary_size != len(tokenizer.vocabulary):
         sizes = f"{len(tokenizer.vocabulary)} words for a model of {model.vocabulary_size} tokens"
         raise _damaged(DESCRIPTION, f"its vocabulary has {sizes}")
@@ -147,11 +150,15 @@ def _tokenizer(network: Mapping[str, Any]) -> Tokenizer:
     return tokenizer_from(kind, words, steps_per_beat, _words(network, "beginning"))
 
 
-def _model(tflite: bytes, states: Mapping[str, tuple[str, Shape]], condition: Array | None) -> StepModel:
+def _model(
+    tflite: bytes, digest: str, states: Mapping[str, tuple[str, Shape]], condition: Array | None
+) -> StepModel:
     carried, caches = ([name for name, (kind, _) in states.items() if kind == wanted] for wanted in KINDS)
     make = partial(StepModel, tflite, carried, caches, condition)
-    import_module("ai_edge_litert.interpreter")  # here, and not again in each trial
-    trial.survive(WEIGHTS, partial(_try, make))
+    if digest not in _survived:
+        import_module("ai_edge_litert.interpreter")  # here, and not again in each trial
+        trial.survive(WEIGHTS, partial(_try, make))
+        _survived.add(digest)
     model = make()
     if model.state_shapes != {name: shape for name, (_, shape) in states.items()}:
         raise _damaged(DESCRIPTION, "the shapes of its states are not the model's")
