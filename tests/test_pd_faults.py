@@ -9,10 +9,8 @@ import struct
 import subprocess
 import sys
 from collections.abc import Sequence
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from threading import Timer
 
 import mido
 import numpy as np
@@ -342,10 +340,10 @@ def test_models_that_are_slower_than_the_tempo_leave_pd_in_time(tmp_path: Path) 
         for outlet, tag in enumerate(("note", "step", "status")):
             patch.log(box, outlet, f"{name}-{tag}")
         patch.at(600, "tempo 1000, steps 48, play 1", box)  # 1.25 ms each
-        patch.at(2100, "steps 12, tempo 120", box)
-        patch.at(3600, "play 0", box)
+        patch.at(1600, "steps 12, tempo 120", box)
+        patch.at(2900, "play 0", box)
     a_clock(patch)
-    patch.quit_at(3601)
+    patch.quit_at(2901)
     run = run_pd(patch, tmp_path, batch=False)
     assert run.errors, "something was too slow"
     assert all(error.startswith("composer: underrun: no step was ready: ") for error in run.errors)
@@ -354,16 +352,16 @@ def test_models_that_are_slower_than_the_tempo_leave_pd_in_time(tmp_path: Path) 
         told = [(sample / MS, atoms) for sample, atoms in run.logged(f"{name}-status")]
         counted = [(ms, int(atoms[1])) for ms, atoms in told if atoms[0] == "underrun"]
         assert [number for _, number in counted] == list(range(1, len(counted) + 1))
-        assert all(ms < 2600 for ms, _ in counted), "at a humane tempo nothing is missing"
+        assert all(ms < 2100 for ms, _ in counted), "at a humane tempo nothing is missing"
         later = [sample / MS for sample, atoms in run.logged(f"{name}-step") if atoms[0] == "step"]
-        later = [ms for ms in later if ms > 2600]
+        later = [ms for ms in later if ms > 2100]
         assert [after - before for before, after in pairwise(later)] == pytest.approx(
             [500 / 12] * (len(later) - 1), abs=0.1
         )
-        assert len(later) > 20
+        assert len(later) > 12
         assert sounding_after(run.notes(f"{name}-note")) == set()
     ticks = [(sample / MS, float(passed)) for sample, (passed,) in run.logged("clock")]
-    assert len(ticks) == 73
+    assert len(ticks) == 59
     assert max(passed - ms for ms, passed in ticks) < 1000, "Pd's time is real time"
 
 
@@ -371,34 +369,33 @@ def test_models_that_are_slower_than_the_tempo_leave_pd_in_time(tmp_path: Path) 
 def test_a_pd_that_stood_still_plays_on_in_time(tmp_path: Path, run_copy: RunPd) -> None:
     patch, box, shell = playing("tiny")
     stop = script(tmp_path, "stop.sh", "(kill -STOP $PPID; sleep 2; kill -CONT $PPID) &")
-    patch.at(1000, stop, shell)
-    patch.at(5000, "play 0", box)
-    patch.quit_at(5001)
+    patch.at(600, stop, shell)
+    patch.at(4100, "play 0", box)
+    patch.quit_at(4101)
     run = run_copy(patch, batch=False)
     counted = [sample / MS for sample, atoms in run.logged("status") if atoms[0] == "underrun"]
     assert counted, "it has stood still"
     assert all(error.startswith("composer: underrun: ") for error in run.errors)
     assert len(run.errors) <= 2, "one for each second that is caught up with"
-    assert max(counted) < 3500, "no lasting underruns"
-    later = [ms for ms, _ in steps(run, 3500)]
-    assert len(later) == 12
-    assert [after - before for before, after in pairwise(later)] == pytest.approx([STEP] * 11, abs=0.1)
+    assert max(counted) < 3100, "no lasting underruns"
+    later = [ms for ms, _ in steps(run, 3100)]
+    assert len(later) == 8
+    assert [after - before for before, after in pairwise(later)] == pytest.approx([STEP] * 7, abs=0.1)
     calm, _, _ = playing("tiny")
-    calm.quit_at(5000)
+    calm.quit_at(4100)
     played = [words for _, words in steps(run)]
     assert played == [words for _, words in steps(run_copy(calm))][: len(played)], "no step is lost"
     assert sounding_after(run.notes()) == set()
 
 
 @pytest.mark.clock
-def test_a_stream_that_stood_still_is_heard_again(tmp_path: Path) -> None:
+def test_a_stream_that_stood_still_is_heard_again(tmp_path: Path, run_copy: RunPd) -> None:
     port = free_port()
     patch = Patch()
-    remote, box = patch.obj(f"osc_remote {port}"), patch.obj("stream")
+    remote, box, shell = patch.obj(f"osc_remote {port}"), patch.obj("stream"), patch.obj("shell")
     patch.connect((remote, 0, box, 0), (remote, 1, box, 1), (box, 3, remote, 3))
     for outlet, tag in enumerate(("note", "step", "status")):
         patch.log(box, outlet, tag)
-    patch.quit_at(5000)
     command = [sys.executable, "-m", "neuralmidi.stream", "--models", str(DATA), "--composer", "tiny"]
     ports = ["--osc-port", str(port), "--control-port", str(free_port())]
     with subprocess.Popen(
@@ -406,48 +403,51 @@ def test_a_stream_that_stood_still_is_heard_again(tmp_path: Path) -> None:
     ) as streamer:
         try:
             assert streamer.stdout
-            assert streamer.stdout.readline()
-            timers = [
-                Timer(seconds, partial(streamer.send_signal, number))
-                for seconds, number in ((1.5, signal.SIGSTOP), (3.5, signal.SIGCONT))
-            ]
-            for timer in timers:
-                timer.start()
-            run = run_pd(patch, tmp_path, batch=False, flags=("-path", str(ROOT / "pd_patches")))
+            assert streamer.stdout.readline(), "it plays"
+            pid = streamer.pid
+            patch.at(
+                600, script(tmp_path, "stop.sh", f"(kill -STOP {pid}; sleep 2; kill -CONT {pid}) &"), shell
+            )
+            patch.quit_at(3700)
+            run = run_copy(patch, batch=False, flags=("-path", str(ROOT / "pd_patches")))
         finally:
             streamer.kill()
     assert run.errors == []
-    heard = [sample / MS for sample, *_ in run.logged("step")]
+    begun = [note[0] for note in run.notes() if note[2]]
+    heard = sorted([*begun, *(sample for sample, _ in run.logged("step"))])
     pause, begin = max((after - before, before) for before, after in pairwise(heard))
-    assert pause > 1500, "it has stood still"
-    begun = [sample / MS for sample, _, velocity, _ in run.notes() if velocity]
-    assert max(begun) > begin + pause, "it is heard again"
-    ended = sounding_after(n for n in run.notes() if n[0] < (begin + pause) * MS)
-    assert ended == set(), "its notes have ended meanwhile"
+    assert pause > 1500 * MS, "it has stood still"
+    meanwhile = [note for note in run.notes() if note[0] < begin + pause]
+    assert sounding_after(meanwhile) == set(), "its notes have ended"
+    assert max(begun) >= begin + pause, "it is heard again"
     texts = [" ".join(atoms).replace("\\", "") for _, atoms in run.logged("status")]
     assert sum(text.startswith("error stream: nothing has come from") for text in texts) == 1
     assert sum(text.startswith("stream 127.0.0.1") for text in texts) == 2
-    assert not [text for text in texts if text.startswith("underrun")], "and no step too many in one moment"
-    after = [ms for ms in heard if ms > begin + pause]
-    assert len(after) <= 1 + (5000 - begin - pause) / STEP + 1
+    assert not [text for text in texts if text.startswith("underrun")], "no burst of late steps"
 
 
 # --- a program that is killed, or gets no memory
 
 
-def test_a_take_is_whole_wherever_pd_is_killed(tmp_path: Path, run_copy: RunPd) -> None:
-    notes = 3000
+def test_an_earlier_take_is_whole_when_pd_is_killed_while_it_writes(tmp_path: Path, run_copy: RunPd) -> None:
     patch = Patch()
     recorder, shell = patch.obj("recorder take.mid"), patch.obj("shell")
-    many, note, write = patch.obj("until"), patch.msg("60 90 1"), patch.msg("write")
-    start, count, metro, wait = (patch.obj(o) for o in ("loadbang", "t b b b", "metro 1", "del 1"))
-    patch.connect((start, 0, count, 0), (count, 2, (times := patch.msg(f"{notes}")), 0), (times, 0, many, 0))
-    patch.connect((many, 0, note, 0), (note, 0, recorder, 0), (count, 1, write, 0), (write, 0, recorder, 0))
-    patch.connect((count, 0, wait, 0), (wait, 0, metro, 0), (metro, 0, write, 0))
-    patch.at(0.5, script(tmp_path, "kill.sh", "(sleep 0.5; kill -KILL $PPID) &"), shell)
+    start, many, times, note = (
+        patch.obj("loadbang"),
+        patch.obj("until"),
+        patch.msg("2000"),
+        patch.msg("60 90"),
+    )
+    patch.connect((start, 0, times, 0), (times, 0, many, 0), (many, 0, note, 0), (note, 0, recorder, 0))
+    patch.at(1, "write", recorder)
+    begun = "while [ -s take.mid ] && [ ! -e take.mid.part ] && kill -0 $PPID; do :; done"
+    patch.at(2, script(tmp_path, "kill.sh", f"({begun}; kill -KILL $PPID) &"), shell)
+    for ms in range(3, 23):
+        patch.at(ms, "write", recorder)
+    patch.quit_at(23)
     run = run_copy(patch)
     assert run.returncode == -signal.SIGKILL
-    assert sum(message.type == "note_on" for message in mido.MidiFile(tmp_path / "take.mid")) == notes
+    assert sum(message.type == "note_on" for message in mido.MidiFile(tmp_path / "take.mid")) == 2000
 
 
 def test_a_model_that_finds_no_memory_leaves_the_last_good_one(tmp_path: Path, run_copy: RunPd) -> None:
