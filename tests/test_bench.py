@@ -7,10 +7,14 @@ import sys
 import pytest
 from pd_runner import ROOT
 
-PARTS = ("pd-thread", "message", "steps", "render", "start")
+PARTS = (
+    *("pd-thread", "message", "control", "swap", "tokens", "steps", "render", "start"),
+    *("first-note", "memory", "scale"),
+)
 """Those without UDP, which `test_bench_remote.py` looks at."""
 SITUATIONS = ("idle", "spinning", "loading")
 CALLS = (*SITUATIONS, "spinning at 5 ms")
+PRODUCTS = ("weights", "products", "reading")
 ROWS = [
     *(f"released step, {s}: {t} time on Pd's thread" for s in SITUATIONS for t in ("wall", "thread CPU")),
     *(
@@ -25,9 +29,22 @@ ROWS = [
     ),
     *("message to note, idle", "message to note, idle"),
     *("message to note, spinning", "message to note, spinning", "message to note, 120 BPM"),
+    *("control to note, idle", "control to note, idle"),
+    *("control to note, spinning", "control to note, spinning", "control to note, 120 BPM"),
+    "gap between steps beyond the grid, bach <-> chopin",
+    "longest gap in logical time, bach <-> chopin",
+    *("swap to the first note, bach <-> chopin", "swap to the first note, bach <-> chopin"),
+    "notes whose end got lost, bach <-> chopin",
+    *(f"token, tiny_cache: {way}" for way in ("LiteRT", *PRODUCTS)),
+    *(f"token, tiny_cache: LiteRT / {way}" for way in PRODUCTS),
     *("one token, hot", "one token, paced", "one step, hot", "one step, paced"),
     "render to MIDI, seconds of music per second",
     "start of Pd to the first step",
+    "play to the first note",
+    *(f"play until {moment}" for moment in ("Pd is launched", "Python is in it", "LiteRT is in it")),
+    *("memory of Pd, 1 x bach", "memory of Pd, 2 x bach", "memory of a further [composer], bach"),
+    *(f"{n} composers, bach at 16ths: Python's thread" for n in (1, 2, 2)),
+    "composers before the first underrun, bach at 16ths",
 ]
 
 
@@ -41,7 +58,7 @@ def bench(*arguments: str) -> str:
 def test_every_row_has_finite_figures() -> None:
     parts = [word for part in PARTS for word in ("--only", part)]
     head, _, *lines = bench("--seconds", "0.1", "--markdown", *parts).splitlines()
-    for word in ("processor", "cores", "load average", "Pd", "Python", "numpy", "LiteRT"):
+    for word in ("processor", "cores", "load average", "Pd", "Python", "numpy", "LiteRT", "commit"):
         assert word in head
     heading, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
     assert heading == ["measured", "value", "p50", "p99", "max", "n", "unit", "what was done"]
@@ -57,7 +74,8 @@ def test_every_row_has_finite_figures() -> None:
 @pytest.mark.parametrize("model", ["tiny", "tiny_poly"])
 def test_a_part_of_it_as_text(model: str) -> None:
     text = bench("--seconds", "0.1", "--only", "steps", "--only", "render", "--model", model)
-    assert all(row in text for row in ROWS[-6:-1])
+    first = ROWS.index("one token, hot")
+    assert all(row in text for row in ROWS[first : first + 5])
     assert "every 25 ms; " in text
 
 

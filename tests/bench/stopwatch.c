@@ -5,7 +5,9 @@
      bang        send a bang out of the left outlet, and time how long Pd's thread is in it
      call        the same for a call of a trivial Python function on Pd's own thread
      tick        compare logical time with real time
-     turn        send another MIDI channel out of the right outlet, and time how long it takes to a note on it
+     turn        send another `channel N` out of the right outlet, and time how long it takes to a note on it
+     dim         the same with `intensity 0` and `intensity 1`, to a note, new or sounding, that shows it
+     steps ON    note down when each step comes
      now         note the real time down
      write       write the records, a line each: PHASE WHAT NUMBER NUMBER */
 
@@ -22,6 +24,7 @@
 
 #define RECORDS 500000
 #define EVEN 5e-3               /* s: what follows the last one sooner is Pd catching up */
+#define SOFTEST 1               /* nothing has a higher velocity at an intensity of 0; everything has at 1 */
 
 typedef struct record {
     t_symbol *phase;
@@ -31,16 +34,19 @@ typedef struct record {
 
 typedef struct stopwatch {
     t_object pd;
-    t_outlet *bangs, *channels;
+    t_outlet *bangs, *messages;
     t_symbol *file, *phase;
     record *records;
     unsigned count, lost;
     double last;                /* when something was last timed, in seconds */
     unsigned steps;             /* that have left the composer */
     PyObject *trivial;          /* the Python function */
+    bool each;                  /* step is noted down */
     int channel;                /* the one that was sent last */
-    bool waiting;               /* for a note on it */
-    double turned;              /* when it was sent, in seconds */
+    bool loud;                  /* the intensity that was sent last is 1 */
+    bool waiting;               /* for a note that shows what was sent last */
+    bool dimmed;                /* that was the intensity, not the channel */
+    double sent;                /* when, in seconds */
     unsigned steps_since;       /* 1 when it is the next step that shows it */
     bool rested;                /* one of them was silent, and could show nothing */
 } stopwatch;
@@ -126,16 +132,39 @@ static void stopwatch_tick(stopwatch *x)
 
 /* --- from a message to the note that shows it: ms, and steps ------------------------------------------------------ */
 
+static void send(stopwatch *x, const char *selector, t_float value)
+{
+    t_atom atom;
+
+    x->waiting = true;
+    x->steps_since = 0;
+    x->rested = false;
+    x->sent = seconds(CLOCK_MONOTONIC);
+    SETFLOAT(&atom, value);
+    outlet_anything(x->messages, gensym(selector), 1, &atom);
+}
+
 static void stopwatch_turn(stopwatch *x)
 {
     if (x->waiting)
         return;
     x->channel = x->channel % 16 + 1;
-    x->waiting = true;
-    x->steps_since = 0;
-    x->rested = false;
-    x->turned = seconds(CLOCK_MONOTONIC);
-    outlet_float(x->channels, (t_float)x->channel);
+    x->dimmed = false;
+    send(x, "channel", (t_float)x->channel);
+}
+
+static void stopwatch_dim(stopwatch *x)
+{
+    if (x->waiting)
+        return;
+    x->loud = !x->loud;
+    x->dimmed = true;
+    send(x, "intensity", x->loud);
+}
+
+static bool shows(const stopwatch *x, t_float velocity, t_float channel)
+{
+    return x->dimmed ? (velocity > SOFTEST) == x->loud : (int)channel == x->channel;
 }
 
 /* `step NUMBER PITCHES...` comes before the notes of that step. */
@@ -145,20 +174,30 @@ static void stopwatch_step(stopwatch *x, t_symbol *selector, int argc, t_atom *a
     x->steps++;
     x->steps_since++;
     x->rested |= argc < 2;
+    if (x->each)
+        note_down(x, "step", seconds(CLOCK_MONOTONIC) * 1e3, clock_gettimesince(0));
 }
 
 static void stopwatch_list(stopwatch *x, t_symbol *selector, int argc, t_atom *argv)
 {
     (void)selector;
-    if (!x->waiting || argc < 3 || atom_getfloat(&argv[1]) <= 0 || (int)atom_getfloat(&argv[2]) != x->channel)
+    if (!x->waiting || argc < 3 || atom_getfloat(&argv[1]) <= 0
+        || !shows(x, atom_getfloat(&argv[1]), atom_getfloat(&argv[2])))
         return;
     x->waiting = false;
-    note_down(x, x->rested ? "rested" : "shown", (seconds(CLOCK_MONOTONIC) - x->turned) * 1e3, x->steps_since);
+    note_down(x, x->rested ? "rested" : "shown", (seconds(CLOCK_MONOTONIC) - x->sent) * 1e3, x->steps_since);
 }
 
+/* `vel PITCH VELOCITY CHANNEL`: a note that sounds already gets another velocity. */
 static void stopwatch_vel(stopwatch *x, t_symbol *selector, int argc, t_atom *argv)
 {
-    (void)x, (void)selector, (void)argc, (void)argv;
+    if (x->dimmed)
+        stopwatch_list(x, selector, argc, argv);
+}
+
+static void stopwatch_steps(stopwatch *x, t_float on)
+{
+    x->each = on != 0;
 }
 
 static void stopwatch_now(stopwatch *x)
@@ -171,7 +210,7 @@ static void stopwatch_now(stopwatch *x)
 static void stopwatch_phase(stopwatch *x, t_symbol *phase)
 {
     x->phase = phase;
-    x->waiting = false;     /* what was turned in another phase counts in none */
+    x->waiting = false;     /* what was sent in another phase counts in none */
 }
 
 static void stopwatch_write(stopwatch *x)
@@ -197,7 +236,7 @@ static void *stopwatch_new(t_symbol *file)
     x->records = malloc(RECORDS * sizeof *x->records);
     memset(x->records, 1, RECORDS * sizeof *x->records);    /* no page is touched first while something is timed */
     x->bangs = outlet_new(&x->pd, &s_bang);
-    x->channels = outlet_new(&x->pd, &s_float);
+    x->messages = outlet_new(&x->pd, &s_anything);
     return x;
 }
 
@@ -217,6 +256,8 @@ void stopwatch_setup(void)
     class_addmethod(c, (t_method)stopwatch_call, gensym("call"), 0);
     class_addmethod(c, (t_method)stopwatch_tick, gensym("tick"), 0);
     class_addmethod(c, (t_method)stopwatch_turn, gensym("turn"), 0);
+    class_addmethod(c, (t_method)stopwatch_dim, gensym("dim"), 0);
+    class_addmethod(c, (t_method)stopwatch_steps, gensym("steps"), A_FLOAT, 0);
     class_addmethod(c, (t_method)stopwatch_step, gensym("step"), A_GIMME, 0);
     class_addmethod(c, (t_method)stopwatch_vel, gensym("vel"), A_GIMME, 0);
     class_addmethod(c, (t_method)stopwatch_phase, gensym("phase"), A_SYMBOL, 0);

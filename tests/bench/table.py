@@ -13,9 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.pd_runner import ROOT
+
 COLUMNS = ("value", "p50", "p99", "max", "n")
 HEADING = ("measured", *COLUMNS, "unit")
 WIDTH = 110
+GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 
 
 @dataclass(frozen=True)
@@ -60,14 +63,31 @@ def written(figure: float) -> str:
 
 def machine() -> dict[str, str]:
     """What the figures were measured on, and with."""
-    return {**computer(), "Pd": _pd()}
+    governor = {"governor": GOVERNOR.read_text().strip()} if GOVERNOR.exists() else {}
+    return {**computer(), **governor, "Pd": _pd(), "commit": commit(ROOT)}
+
+
+def load() -> str:
+    """The load of the last 1, 5 and 15 minutes."""
+    return "{:.2f} {:.2f} {:.2f}".format(*os.getloadavg())
+
+
+def commit(folder: Path) -> str:
+    """Which one a checkout is of, and whether anything was changed in it since."""
+    said = subprocess.run(
+        ["git", "-C", folder, "describe", "--always", "--dirty", "--exclude=*"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return said.stdout.strip() or "unknown"
 
 
 def computer() -> dict[str, str]:
     """The same where there is no Pd, as on a machine that trains."""
     return {
         "processor": f"{_processor()}, {len(os.sched_getaffinity(0))} cores in use of {os.cpu_count()}",
-        "load average before": "{:.2f} {:.2f} {:.2f}".format(*os.getloadavg()),
+        "load average before": load(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "Python": platform.python_version(),
         "numpy": version("numpy"),

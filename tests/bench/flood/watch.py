@@ -9,9 +9,10 @@ from pathlib import Path
 from neuralmidi.osc import LOOPBACK
 
 from tests.bench.follower import Follower
-from tests.bench.in_pd import LATE, Records, read, workshop
 from tests.bench.instruments import Instrument, free_address, in_pd
+from tests.bench.pd_thread import LATE
 from tests.bench.remote import patches
+from tests.bench.stopwatch import Records, read, workshop
 from tests.bench.table import Row, single, spread
 from tests.pd_runner import Run, free_port
 
