@@ -8,15 +8,15 @@ import re
 import struct
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeVar
 
 from neuralmidi import wishes
 from neuralmidi.osc import Argument
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message_builder import OscMessageBuilder
 
+from tests.fuzz.draws import draw_of, one_of
+
 Draw = random.Random
-Choice = TypeVar("Choice")
 Bare = tuple[str, tuple[Argument, ...]]
 """Address and arguments of a message."""
 
@@ -253,12 +253,8 @@ ELSEWHERE = re.compile(rb"(?!127\.)\b\d+\.\d+\.\d+\.\d+")
 def packet(seed: int, number: int) -> bytes:
     """The packet of a number: at most `SIZE` bytes."""
     burst = random.Random(f"{seed} burst {number // BURST}").random() < BURSTS
-    draw = random.Random(f"{seed} {number}")
-    begun = _subscribe(draw) if burst else _one_of(draw, WELL_FORMED)(draw)
-    spoil = _one_of(draw, SPOILT)
+    draw = draw_of(seed, number)
+    begun = _subscribe(draw) if burst else one_of(draw, WELL_FORMED)(draw)
+    spoil = one_of(draw, SPOILT)
     spoilt = spoil(draw, begun)[:SIZE]
     return begun if ELSEWHERE.search(spoilt) else spoilt
-
-
-def _one_of(draw: Draw, table: dict[Choice, int]) -> Choice:
-    return draw.choices(list(table), list(table.values()))[0]
