@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pd_runner import ROOT
 
-DAY = ("day", "--hours", "0.02")
+DAY = ("day", "--hours", "0.01")
 LIVE = ("live", "--minutes", "0.04")
 
 SPOILT = f"""#!{sys.executable}

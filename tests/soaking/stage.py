@@ -1,5 +1,6 @@
 """The real Pd with all players on it, which plays a score and prints what comes of it."""
 
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,6 +11,7 @@ from tests.pd_runner import DATA, EXTERNALS, Patch
 from tests.soaking.score import PLAYERS, Act, written
 
 HERE = Path(__file__).parent
+PLAYER = "player.pd"
 LATE_EVERY = 100
 """Ms of logical time from one look at the clock to the next, in real time."""
 FLAGS = {True: ("-batch", "-nrt"), False: ("-nogui", "-nosound", "-nrt")}
@@ -23,9 +25,10 @@ def pd(acts: Sequence[Act], *, batch: bool) -> Iterator[subprocess.Popen[str]]:
     """A Pd that plays a score; nothing of it is left afterwards."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        shutil.copy(HERE / PLAYER, folder)  # beside the patch: there the recorder writes
         (folder / "score.txt").write_text(written(acts))
         (folder / "stage.pd").write_text(_patch(batch=batch).text())
-        paths = [word for path in (EXTERNALS, HERE, DATA) for word in ("-path", str(path))]
+        paths = [word for path in (EXTERNALS, DATA) for word in ("-path", str(path))]
         command = ["pd", "-noprefs", "-stderr", *FLAGS[batch], *paths, "-lib", "neuralmidi", "stage.pd"]
         process = subprocess.Popen(
             command,
