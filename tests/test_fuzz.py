@@ -81,5 +81,69 @@ def test_what_dies_is_reported_with_the_command_that_shows_it_again() -> None:
     assert re.search(r"tests\.fuzz osc --only frail --seed 3 --cases [1-9]00$", done.stderr, re.MULTILINE)
 
 
+FAULTS = """
+import ctypes, sys, time
+from tests.fuzz import __main__ as command, models, workers
+
+def fault(harm, _, made):
+    return lambda number: harm() if number == 3 else None
+
+harms = {
+    "error": lambda: {}["key"],
+    "crash": lambda: ctypes.string_at(0),
+    "memory": lambda: bytes(1 << 30),
+    "hang": lambda: time.sleep(60),
+    "reading": lambda: open("/etc/hostname"),
+    "import": lambda: __import__("wave"),
+    "evaluation": lambda: eval("1"),
+}
+workers.SECONDS = 1
+for name, harm in harms.items():
+    models.DESCRIPTIONS[name] = models.partial(fault, harm)
+    sys.argv = ["fuzz", "json", "--only", name, "--seed", "2", "--cases", "9"]
+    if command.main() != 1:
+        sys.exit(name)
+"""
+"""Loaders of models that do in case 3 what none must do."""
+
+
+def test_what_a_loader_must_not_do_is_noticed() -> None:
+    done = fuzz(program=("-c", FAULTS))
+    assert done.returncode == 0, done.stdout + done.stderr
+    reports = re.split(r"^once more: .*\n", done.stderr, flags=re.MULTILINE)
+    signs = (
+        "KeyError: 'key'",
+        "ended with -11",
+        "MemoryError",
+        "not done after 1 s",
+        r"open \('/etc/hostname'",
+        r"import \('wave'",
+        "(compile|exec) ",
+    )
+    for report, sign in zip(reports, (*signs, "^$"), strict=True):
+        assert re.search(sign, report)
+    again = re.findall(r"^once more: (.*)$", done.stderr, re.MULTILINE)
+    assert again[0] == "python -m tests.fuzz json --only error --seed 2 --case 3"
+    assert len(again) == len(signs)
+
+
+def test_models_are_loaded_or_refused() -> None:
+    for kind, parts, cases in (
+        ("json", ["structure", "text", "guided"], 60),
+        ("tflite", ["bytes", "tables"], 40),
+    ):
+        done = fuzz(kind, "--cases", str(cases), "--seed", "5")
+        assert done.returncode == 0, done.stderr
+        seed, heading, *rows = done.stdout.splitlines()
+        assert seed == "seed 5"
+        assert heading.split() == ["of", "cases", "played", "refused", "for", "reasons"]
+        for part, row in zip(parts, rows[: len(parts)], strict=True):
+            name, count, played, refused, reasons = row.split()
+            assert (name, int(count)) == (part, cases)
+            assert int(played) + int(refused) == cases
+            assert int(refused) > cases // 4
+            assert int(reasons) >= 5
+
+
 def test_help_has_an_example() -> None:
     assert "python -m tests.fuzz osc" in fuzz("--help").stdout

@@ -6,18 +6,22 @@ import textwrap
 from collections.abc import Mapping, Sequence
 
 from tests.bench import command
-from tests.fuzz import targets
+from tests.fuzz import midi, models, targets
 from tests.fuzz.kinds import FuzzError, Kind, Outcome
 
 KINDS: Mapping[str, Kind] = {
     "osc": targets.OSC,
+    "json": models.JSON,
+    "tflite": models.TFLITE,
+    "midi": midi.MIDI,
 }
 """All that comes from outside, each with those who take it."""
 EXAMPLES = """\
 examples:
   python -m tests.fuzz osc                                  100,000 packets at each: some minutes
   python -m tests.fuzz osc --only streamer --cases 2000
-  python -m tests.fuzz osc --seed 7                         other packets
+  python -m tests.fuzz json --seed 7                        other descriptions of models
+  python -m tests.fuzz tflite --only tables --case 17       nothing but that one
 """
 
 
