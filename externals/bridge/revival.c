@@ -10,7 +10,7 @@
 
 #define STUCK 2000.0        /* ms without a sign of life: then a player who asks for a new start gets it at once */
 #define PATIENCE 10000.0    /* ms: who asks before that gets it now, in case Python is only loading something long */
-#define HOPELESS 3000.0     /* ms in which a new start should have come about */
+#define HOPELESS 2000.0     /* ms in which a new start should have come about */
 #define GLANCE 100.0        /* ms that one look stands for, at most: in a process that was stopped nobody was slow */
 
 static unsigned lives = 1;

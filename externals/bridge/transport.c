@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "monotonic.h"
 #include "object.h"
 
 #define LONGEST 10000.0     /* ms that a step may take; bangs further apart than that tell nothing of it */
@@ -28,7 +29,8 @@ static void publish_beat_ms(object *x, double ms)
     atomic_store_explicit(&port_of(x->number)->beat_ms, ms, memory_order_relaxed);
 }
 
-/* The console hears of it once a second at most; the status outlet always. */
+/* The console hears of it once a second at most, by the clock of whoever reads it, for logical time may catch up with
+   a stop; the status outlet always. */
 static void underrun(object *x)
 {
     t_atom count;
@@ -39,9 +41,9 @@ static void underrun(object *x)
         silence(x);
     if (object_numbered(number) && x->klass->status_outlet >= 0)
         outlet_anything(x->outlets[x->klass->status_outlet], gensym("underrun"), 1, &count);
-    if (!object_numbered(number) || x->failed || logical_ms() - x->last_complaint < 1000)
+    if (!object_numbered(number) || x->failed || monotonic_ms() - x->last_complaint < 1000)
         return;
-    x->last_complaint = logical_ms();
+    x->last_complaint = monotonic_ms();
     pd_error(x, "%s: underrun: no step was ready: no model is loaded yet, or Python is stuck or slower than the steps "
         "/ send `info`, a slower tempo, or a larger `lookahead`; if Python is stuck, %s", x->klass->name,
         revival_remedy(x));

@@ -479,8 +479,8 @@ def classes() -> Iterator[type[Object]]:
 
 def declare(c: type[Object]) -> None:
     """Tell the bridge of a class."""
-    outlets = [-1 if outlet is None else outlet for outlet in (c.notes_outlet, c.status_outlet)]
-    bridge.declare(c.name, c.inlets, c.outlets, c.stepped, *outlets, c.revives or "")
+    notes, status = (-1 if outlet is None else outlet for outlet in (c.notes_outlet, c.status_outlet))
+    bridge.declare(c.name, c.inlets, c.outlets, c.stepped, notes, status, c.revives or "")
 
 
 _server: Server

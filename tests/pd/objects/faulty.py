@@ -36,8 +36,19 @@ def doze_and_stumble() -> None:
 
 def spin() -> None:
     """An endless loop."""
-    while True:
-        pass
+    try:
+        while True:
+            pass
+    finally:
+        print("the endless loop has come to its end", flush=True)
+
+
+def snore() -> None:
+    """Longer than anybody waits."""
+    try:
+        time.sleep(3.5)
+    finally:
+        print("the sleep has come to its end", flush=True)
 
 
 def leave_thread() -> None:
@@ -50,6 +61,12 @@ def leave_thread_elsewhere() -> None:
     ctypes.CDLL(None).pthread_exit(None)
 
 
+def set_clock_back() -> None:
+    """Set the system's clock back, as `set_back.c` does it, and keep Pd waiting beyond that."""
+    ctypes.CDLL(None).set_back()
+    time.sleep(0.1)
+
+
 def leave_loop() -> None:
     """Raise what is nobody's error."""
     raise GeneratorExit("out of everything")
@@ -60,8 +77,11 @@ ACCIDENTS: dict[str, Callable[[], object]] = {
     "spin": spin,
     "doze": lambda: time.sleep(0.4),
     "doze_and_stumble": doze_and_stumble,
+    "load": lambda: time.sleep(1.2),  # as long as a healthy Python may take for something
+    "snore": snore,
     "nap": lambda: time.sleep(10.5),
     "sleep": lambda: time.sleep(60),
+    "set_clock_back": set_clock_back,
     "exit": sys.exit,
     "leave": leave_loop,
     "kill": leave_thread,
