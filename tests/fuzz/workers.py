@@ -41,7 +41,7 @@ def run(name: str, start: Callable[[], Case], cases: range, *, alone: bool = Tru
     """
     here, there = multiprocessing.Pipe()
     worker = multiprocessing.get_context("fork").Process(
-        target=_work, args=(start, cases, there), daemon=True
+        target=_work, args=(start, cases, here, there), daemon=True
     )
     worker.start()
     there.close()
@@ -79,7 +79,8 @@ def _end(code: int | None) -> str:
     return f"not done after {SECONDS} s" if code is None else f"its process ended with {code}"
 
 
-def _work(start: Callable[[], Case], cases: range, there: Connection) -> None:
+def _work(start: Callable[[], Case], cases: range, here: Connection, there: Connection) -> None:
+    here.close()  # so that it ends, too, when the command is killed: nobody listens any more
     case = start()
     pages = int(Path("/proc/self/statm").read_bytes().split()[0])
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + ROOM,) * 2)
