@@ -1,5 +1,6 @@
 /* An object that plays step by step: its clock, its bangs, and the steps that are ready. */
 
+#define _GNU_SOURCE
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
