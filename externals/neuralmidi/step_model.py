@@ -103,7 +103,8 @@ class Network:
         logits: Array = self._interpreter.get_tensor(self._logits).ravel()
         # If there is a NaN among them, numpy takes it for both the smallest and the largest.
         if not (isfinite(logits[logits.argmin()]) and isfinite(logits[logits.argmax()])):
-            raise NeuralMIDIError("model.tflite", "its output is not finite", f"load another, or {_EXPORT_AGAIN}")
+            remedy = f"load another, or {_EXPORT_AGAIN}"
+            raise NeuralMIDIError("model.tflite", "its output is not finite", remedy)
         carried = tuple([self._interpreter.get_tensor(part) for part in self._carried_out])
         if self._rows:
             rows = [self._interpreter.get_tensor(row)[0, 0] for row in self._rows]
