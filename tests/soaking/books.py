@@ -14,6 +14,8 @@ LAST = 6
 GREETING = "neuralmidi "
 LATE_ENOUGH = "composer: underrun: "
 """The console's own text beside `underrun n` of the status outlet, once a second at most."""
+REFILL = 1.0
+"""Seconds from a change until all steps that are kept ready are sure to be so again."""
 HINDSIGHT = 0.5
 """Seconds after which it is known whether the computer has stalled."""
 
@@ -30,14 +32,23 @@ class Account:
         sounding: what sounds now.
         owed: refusals that have not come yet, with the time of their act.
         still: nothing may make it sound.
-        bridged: ms for which the steps last that it keeps ready.
+        changed: when something has happened to it, seconds of `time.monotonic`.
     """
 
     last: deque[Act] = field(default_factory=lambda: deque(maxlen=LAST))
     sounding: set[Note] = field(default_factory=set)
     owed: list[tuple[int, str]] = field(default_factory=list)
     still: bool = True
-    bridged: float = 0
+    changed: float = 0
+
+    def bridged(self, now: float) -> float:
+        """Ms for which the steps last that are kept ready.
+
+        A change replaces what is ready by its own first step; the others have yet to be composed behind it.
+        """
+        if not self.last:
+            return 0
+        return self.last[-1].step_ms * (1 if now - self.changed < REFILL else self.last[-1].kept)
 
 
 @dataclass(frozen=True)
@@ -100,6 +111,7 @@ class Books:
         self._underruns = 0  # that the console may still speak of
         self._doubts: list[Doubt] = []  # whoever measures stalls may not have seen all of them yet
         self._digest = hashlib.sha256()
+        self._moment = time.monotonic()  # of the last act
         self.time = 0
         self.late = 0.0
         self.counts: Counter[str] = Counter()
@@ -150,7 +162,7 @@ class Books:
         act = self._acts[self._next]
         self._check_the_last()
         self._next += 1
-        self.time = act.time
+        self.time, self._moment = act.time, time.monotonic()
         self.counts[act.name] += 1
         for number, account in self._accounts.items():
             self._collect(number, account, act.time - self._patience)
@@ -164,7 +176,7 @@ class Books:
 
     def _happens(self, account: Account, act: Act) -> None:
         account.last.append(act)
-        account.still, account.bridged = act.still, act.bridged
+        account.still, account.changed = act.still, self._moment
         if not act.exists:  # one that is deleted answers no more, but its recorder does
             account.owed = [owed for owed in account.owed if owed[1].startswith("recorder: ")]
         account.owed += [(act.time, line.refusal) for line in act.lines if line.refusal]
@@ -230,8 +242,9 @@ class Books:
     def _underrun(self, number: int) -> None:
         self.counts["underruns"] += 1
         self._underruns += 1
-        bridged = self._accounts[number].bridged
-        self._doubts.append(Doubt(time.monotonic(), bridged, self._fault("", number)))
+        now = time.monotonic()
+        bridged = self._accounts[number].bridged(now)
+        self._doubts.append(Doubt(now, bridged, self._fault("", number, 1000 * (now - self._moment))))
 
     def _judge(self, until: float) -> None:
         """Look for what explains the underruns up to some moment."""

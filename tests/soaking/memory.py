@@ -6,8 +6,8 @@ SAMPLES = 200
 """How often a run is looked at."""
 WARMING = 0.25
 """Of a run that never gets warm: the share after which it is looked at."""
-FLAT = 1.0
-"""MB that may come in an hour of logical time, once it is warm."""
+FLAT = 0.5
+"""MB that may come in an hour of logical time once it is warm: 140 bytes for each act of the day."""
 NOISE, COLD = 12.0, 100.0
 """MB by which it may differ at any time, as models come and go; and, until it is warm, what they all take."""
 
@@ -48,12 +48,17 @@ class Memory:
     @property
     def grows(self) -> bool:
         """It has grown by more than it may."""
-        once = NOISE if self.warm_at <= self._from else COLD
+        once = NOISE if self._is_warm else COLD
         return self.end - self.warm > once + FLAT * self.hours
 
     def __str__(self) -> str:
-        hourly = (self.end - self.warm) / self.hours if self.hours else 0.0
-        return f"{self.warm:.1f} MB warm, {self.end:.1f} MB at the end, {hourly:+.2f} MB an hour"
+        grown = self.end - self.warm
+        told = f"{grown / self.hours:+.2f} MB an hour" if self._is_warm else f"{grown:+.1f} MB, not warm yet"
+        return f"{self.warm:.1f} MB, {self.end:.1f} MB at the end: {told}"
+
+    @property
+    def _is_warm(self) -> bool:
+        return self.warm_at < self._until
 
     @property
     def _until(self) -> float:
@@ -61,4 +66,4 @@ class Memory:
 
     @property
     def _from(self) -> float:
-        return self.warm_at if self.warm_at < self._until else WARMING * self._until
+        return self.warm_at if self._is_warm else WARMING * self._until

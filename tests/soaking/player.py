@@ -55,10 +55,14 @@ class Player:
         return self.chosen or (steps_of(self.model) if self.model else 4)
 
     @property
-    def bridged(self) -> float:
-        """Ms for which the steps that are kept ready last."""
-        step = self.interval if self.driven else 60_000 / self.tempo / self.steps
-        return step * (self.ahead or max(self.steps, 4))
+    def step_ms(self) -> float:
+        """Length of a step."""
+        return self.interval if self.driven else 60_000 / self.tempo / self.steps
+
+    @property
+    def kept(self) -> int:
+        """Steps that are kept ready: without a wish, a beat, but 4 at least."""
+        return self.ahead or max(self.steps, 4)
 
     def become(self, other: "Player") -> None:
         """Be as another is."""

@@ -22,8 +22,10 @@ def report(outcome: Outcome) -> int:
     if part.batch:
         print(f"    all notes, their times and their players: {books.digest}")
     else:
-        stall = f"the computer stalled for {outcome.watch.longest:.0f} ms at most"
-        print(f"    {stall}, Pd was {books.late:.0f} ms late at most")
+        watch = outcome.watch
+        share = f"{watch.total / outcome.seconds / 10:.1f} % of the time"
+        print(f"    the computer stalled for {share}, {watch.longest:.0f} ms at most")
+        print(f"    Pd was {books.late:.0f} ms late at most")
     for fault in faults:
         print(f"WRONG at {fault}")
     if faults:

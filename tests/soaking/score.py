@@ -27,7 +27,8 @@ class Act:
         lines: what Pd is told.
         still: from now on nothing makes the player sound.
         exists: the player does, from now on.
-        bridged: ms for which the steps last from now on that it keeps ready.
+        step_ms: length of the player's steps from now on.
+        kept: how many it keeps ready.
     """
 
     number: int
@@ -37,7 +38,8 @@ class Act:
     lines: Sequence[Line]
     still: bool
     exists: bool
-    bridged: float
+    step_ms: float = 0
+    kept: int = 0
 
 
 def score(seed: int, life: Life, ms: float) -> Iterator[Act]:
@@ -49,8 +51,8 @@ def score(seed: int, life: Life, ms: float) -> Iterator[Act]:
     for place in range(1, PLAYERS + 1):
         number += 1
         lines = [Line(f"pd-stage-{place}", "clear"), Line(f"bangs-{place}", "0")]
-        yield Act(number, round(ms), place, "end", lines, still=True, exists=False, bridged=0)
-    yield Act(number + 1, round(ms) + CLOSING, 0, "end", [Line("pd", "quit")], True, False, 0)
+        yield Act(number, round(ms), place, "end", lines, still=True, exists=False)
+    yield Act(number + 1, round(ms) + CLOSING, 0, "end", [Line("pd", "quit")], True, False)
 
 
 def written(acts: Sequence[Act]) -> str:
@@ -86,5 +88,14 @@ def _for_ever(seed: int, life: Life) -> Iterator[Act]:
 
 def _act(number: int, time: int, player: Player, verb: Verb, draw: random.Random, life: Life) -> Act:
     lines = list(verb(player, draw, life))
-    bridged = player.bridged if player.exists else 0
-    return Act(number, time, player.number, verb.__name__, lines, player.still, player.exists, bridged)
+    return Act(
+        number=number,
+        time=time,
+        player=player.number,
+        name=verb.__name__,
+        lines=lines,
+        still=player.still,
+        exists=player.exists,
+        step_ms=player.step_ms,
+        kept=player.kept,
+    )

@@ -32,6 +32,7 @@ class Watch:
 
     Attributes:
         longest: stall, ms.
+        total: of all stalls, ms.
     """
 
     def __init__(self, process: int) -> None:
@@ -39,7 +40,7 @@ class Watch:
         self._stalls: deque[tuple[float, float]] = deque()
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
-        self.longest = 0.0
+        self.longest = self.total = 0.0
 
     @contextmanager
     def watching(self) -> Iterator["Watch"]:
@@ -81,6 +82,7 @@ class Watch:
         while self._stalls[0][0] < time.monotonic() - KEPT:
             self._stalls.popleft()
         self.longest = max(self.longest, ms)
+        self.total += ms
 
     def _waited(self) -> dict[str, int]:
         """By thread: ns for which it was ready to run and did not."""
