@@ -390,14 +390,25 @@ def test_the_wrong_python_is_said(
     assert "run pd_patches/play, or set NEURALMIDI_PYTHON" in reason
 
 
+@pytest.mark.clock
 def test_with_real_time_priority_python_does_not_inherit_it(run_copy: RunPd) -> None:
     patch = Patch()
-    twin = patch.obj("twin")
-    patch.log(twin, 0, "out")
-    patch.at(100, "policy", twin)
-    patch.quit_at(300)
+    faulty, composer, twin = patch.obj("faulty"), patch.obj("composer tiny"), patch.obj("twin")
+    for box, outlet, tag in ((composer, 0, "note"), (composer, 2, "status"), (twin, 0, "out")):
+        patch.log(box, outlet, tag)
+    patch.at(50, "tempo 300, play 1", composer)
+    patch.at(900, "policy", twin)
+    patch.at(1000, "now kill", faulty)
+    patch.at(1050, "composer tiny2", composer)
+    patch.at(1900, "policy", twin)
+    patch.at(1950, "play 0", composer)
+    patch.quit_at(2000)
     run = run_copy(patch, batch=False, flags=["-rt"])
-    assert [atoms for _, atoms in run.logged("out")] == [["policy", str(os.SCHED_BATCH)]]
+    assert [atoms for _, atoms in run.logged("out")] == [["policy", str(os.SCHED_BATCH)]] * 2
+    late = [at / 44.1 for at, atoms in run.logged("status") if atoms[0] == "underrun"]
+    assert [ms for ms in late if not 1000 <= ms < 1300] == []
+    assert [1 for at, _, velocity, _ in run.notes() if velocity and at > 1500 * 44.1]
+    assert sounding_after(run.notes()) == set()
 
 
 def test_it_finds_its_environment_without_any_variable(tmp_path: Path) -> None:

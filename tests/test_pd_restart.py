@@ -79,7 +79,7 @@ def test_a_killed_thread_is_started_again(run_copy: RunPd, accident: str) -> Non
 
 
 @pytest.mark.clock
-@pytest.mark.parametrize("accident", ["accident spin", "now spin", "accident snore"])
+@pytest.mark.parametrize("accident", ["accident spin", "now spin", "accident insist"])
 def test_a_stuck_thread_is_given_up_for_another(run_copy: RunPd, accident: str) -> None:
     patch, faulty, composer = an_orchestra()
     patch.at(550, accident, faulty)

@@ -141,6 +141,7 @@ class Handover(Generic[State, Prepared]):
     def _prepare(self, step_ms: float) -> None:
         tip = self._line[-1] if self._line else self._base
         number = next(self._numbers)
+        self._performer.state = tip.state  # a thread that was given up may have left another one
         try:
             self._send(number, tip.number, self._performer.step(step_ms))
         except FAULTS:

@@ -4,6 +4,7 @@ import ctypes
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from neuralmidi.pd import Message, SteppedObject, message
@@ -43,12 +44,11 @@ def spin() -> None:
         print("the endless loop has come to its end", flush=True)
 
 
-def snore() -> None:
-    """Longer than anybody waits."""
-    try:
+def insist() -> None:
+    """Sleep for longer than anybody waits, and then go on as if nothing had been thrown in."""
+    with suppress(BaseException):
         time.sleep(3.5)
-    finally:
-        print("the sleep has come to its end", flush=True)
+    print("the sleep has come to its end", flush=True)
 
 
 def leave_thread() -> None:
@@ -78,7 +78,7 @@ ACCIDENTS: dict[str, Callable[[], object]] = {
     "doze": lambda: time.sleep(0.4),
     "doze_and_stumble": doze_and_stumble,
     "load": lambda: time.sleep(1.2),  # as long as a healthy Python may take for something
-    "snore": snore,
+    "insist": insist,
     "nap": lambda: time.sleep(10.5),
     "sleep": lambda: time.sleep(60),
     "set_clock_back": set_clock_back,
