@@ -8,8 +8,8 @@ from tests.bench.plan import Plan
 from tests.bench.stopwatch import IDLE, SPINNING, Phase, run_phases, settle
 from tests.bench.table import Row, spread
 
-SHORTEST = 1.0
-"""Seconds: a few steps at least."""
+BANGED, CLOCKED = 0.5, 1.0
+"""Seconds of a phase at least: a few questions."""
 
 
 class Question(NamedTuple):
@@ -50,19 +50,19 @@ def control_to_note(plan: Plan) -> Iterator[Row]:
 
 def seconds(plan: Plan) -> float:
     """How long each of them takes."""
-    return 3 * max(plan.seconds, SHORTEST) + 4 * settle(plan) + 1
+    return 2 * max(plan.seconds, BANGED) + max(plan.seconds, CLOCKED) + 4 * settle(plan) + 1
 
 
 def _asked(plan: Plan, question: Question) -> Iterator[Row]:
-    plan = replace(plan, seconds=max(plan.seconds, SHORTEST))
+    banged = replace(plan, seconds=max(plan.seconds, BANGED))
     ask = question.message
     driven = [
-        Phase.of(plan, situation, "bang 1.5", f"{ask} 73.7", *question.before)
+        Phase.of(banged, situation, "bang 1.5", f"{ask} 73.7", *question.before)
         for situation in (IDLE, SPINNING)
     ]
     # 331.7 ms falls on every place in a step; a multiple or a third of one would fall on its edge.
     clock = ("composer tempo 120", "composer play 1", f"{ask} 331.7", *question.before)
-    slow = Phase("slow", IDLE, clock, plan.seconds)
+    slow = Phase("slow", IDLE, clock, max(plan.seconds, CLOCKED))
     # Pd sleeps 5 ms at a time when it has no sound card, which would be all that is measured.
     records = run_phases(plan, [*driven, slow], ("-sleepgrain", "0.5"))
     shown = {phase.name: records[phase.name, "shown"] for phase in (*driven, slow)}

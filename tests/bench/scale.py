@@ -84,9 +84,8 @@ def scale_seconds(plan: Plan) -> float:
     """How long `scale` takes, at a guess."""
     doublings = _most(plan).bit_length() + (3 if plan.seconds >= BRIEF else 0)
     starts = START * 3 * _most(plan)
-    return (
-        len(_parts(plan)) * len(plan.sides) * (doublings * (PART * plan.seconds + 1) + starts + plan.seconds)
-    )
+    each = doublings * (PART * plan.seconds + 1) + starts + plan.seconds
+    return len(_parts(plan)) * len(plan.sides) * each
 
 
 def _parts(plan: Plan) -> list[Part]:
@@ -118,7 +117,7 @@ def _searched(plan: Plan, part: Part, name: str, externals: Path) -> Iterator[Ro
     while most and not holds(most, plan.seconds):  # a brief level lives on what was prepared before it
         most = int(most / CLOSE)
     yield from (level.row(name) for level in sorted(levels, key=lambda level: level.count))
-    yield single(f"composers before the first underrun, {name}", "composers", _why(levels, most), most)
+    yield single(f"composers before the first underrun, {name}", "composers", _why(levels), most)
 
 
 def search(holds: Callable[[int], bool], most: int) -> int:
@@ -139,7 +138,7 @@ def search(holds: Callable[[int], bool], most: int) -> int:
     return low
 
 
-def _why(levels: Sequence[Level], most: int) -> str:
+def _why(levels: Sequence[Level]) -> str:
     """What gave first, by the smallest level that did not hold."""
     over = [level for level in levels if level.underruns]
     brief, whole = levels[0].seconds, levels[-1].seconds

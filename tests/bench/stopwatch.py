@@ -22,6 +22,10 @@ COMPILE = ("cc", "-std=gnu11", "-O2", "-shared", "-fPIC", "-Wall", "-Wextra", "-
 
 SETTLE = 0.5
 """Seconds at most that a situation lasts before it is measured."""
+PATIENCE = 20.0
+"""Seconds that models may take to load."""
+STATUS = 2
+"""The outlet that says so."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +88,38 @@ def workshop(externals: Path = EXTERNALS) -> Iterator[Path]:
         yield copy
 
 
-def a_stopwatch(plan: Plan, records: Path) -> Patch:
+@dataclass
+class Timed(Patch):
+    """A patch whose time begins when its composers have loaded their models; if they cannot, Pd quits.
+
+    Attributes:
+        begun: the box that bangs then.
+    """
+
+    begun: int = -1
+
+    def begin_with(self, composers: Sequence[int]) -> None:
+        """Say which boxes they are."""
+        ready, count, more, self.begun = (
+            self.obj(text) for text in ("route ready", "f", "+ 1", f"sel {len(composers)}")
+        )
+        bang = self.obj("t b")
+        self.connect(*((box, STATUS, ready, 0) for box in composers))
+        self.connect((ready, 0, bang, 0), (bang, 0, count, 0), (count, 0, more, 0), (more, 0, count, 1))
+        self.connect((more, 0, self.begun, 0))
+        load, wait, leave = self.obj("loadbang"), self.obj(f"del {1000 * PATIENCE}"), self.msg("; pd quit")
+        stay = self.msg("stop")
+        self.connect((load, 0, wait, 0), (wait, 0, leave, 0), (self.begun, 0, stay, 0), (stay, 0, wait, 0))
+
+    def later(self, ms: float, text: str) -> None:
+        """Send a message to a name, ms after the beginning; at one time in the order of calls."""
+        wait, message = self.obj(f"del {ms}"), self.msg(text)
+        self.connect((self.begun, 0, wait, 0), (wait, 0, message, 0))
+
+
+def a_stopwatch(plan: Plan, records: Path) -> Timed:
     """A patch with a composer and all that times it; the receivers are named below."""
-    patch = Patch()
+    patch = Timed()
     watch, box, load = (
         patch.obj(text) for text in (f"stopwatch {records}", f"composer {plan.model}", "load")
     )
@@ -107,6 +140,7 @@ def a_stopwatch(plan: Plan, records: Path) -> Patch:
     patch.connect((start, 0, metro, 0), (metro, 0, message, 0), (message, 0, watch, 0))
     tone, out = patch.obj("osc~ 440"), patch.obj("dac~")
     patch.connect((tone, 0, out, 0))
+    patch.begin_with([box])
     return patch
 
 
@@ -124,12 +158,12 @@ def run_phases(plan: Plan, phases: Sequence[Phase], flags: Sequence[str] = ()) -
         now = 1000 * settle(plan)
         for phase in phases:
             load = f"load {phase.situation.message.replace('MODEL', str(plan.model))}"
-            patch.at(now, "".join(f"; {message}" for message in (load, *phase.messages)))
-            patch.at(now + 1000 * settle(plan), f"; watch phase {phase.name}")
+            patch.later(now, "".join(f"; {message}" for message in (load, *phase.messages)))
+            patch.later(now + 1000 * settle(plan), f"; watch phase {phase.name}")
             now += 1000 * (settle(plan) + phase.seconds)
-            patch.at(now, "; watch phase -; bang 0; call 0; turn 0; dim 0; composer play 0; load idle")
-        patch.at(now + 100, "; watch write; pd quit")
-        run(patch, externals, (*flags, *plan.flags), timeout=now / 1000 + 60)
+            patch.later(now, "; watch phase -; bang 0; call 0; turn 0; dim 0; composer play 0; load idle")
+        patch.later(now + 100, "; watch write; pd quit")
+        run(patch, externals, (*flags, *plan.flags), timeout=now / 1000 + 3 * PATIENCE)
         return read(records)
 
 
@@ -160,7 +194,13 @@ def run(patch: Patch, externals: Path, flags: Sequence[str], timeout: float = 60
 
 
 def read(file: Path) -> Records:
-    """Read what [stopwatch] has written."""
+    """Read what [stopwatch] has written.
+
+    Raises:
+        RuntimeError: nothing.
+    """
+    if not file.exists():
+        raise RuntimeError("[stopwatch] has written nothing: the models were not loaded in time")
     records: Records = defaultdict(list)
     for line in file.read_text().splitlines():
         phase, what, a, b = line.split()

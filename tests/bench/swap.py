@@ -8,20 +8,20 @@ from pathlib import Path
 from tests.bench import casts
 from tests.bench.follower import Books
 from tests.bench.plan import Plan
-from tests.bench.stopwatch import Records, read, run, workshop
+from tests.bench.stopwatch import Records, Timed, read, run, workshop
 from tests.bench.table import Row, single, spread
-from tests.pd_runner import Patch, Run
+from tests.pd_runner import Run
 
 TEMPO, STEPS = 120, 4
 GRID = 60000 / TEMPO / STEPS
 """ms of a 16th."""
 EVERY = 1037.7
 """ms between two changes: they fall on every place in a step."""
-BEFORE, EACH, AFTER = 500.0, 60.0, 300.0
-"""ms that Pd and one composer take to be there, and the last notes to end."""
+AFTER = 300.0
+"""ms in which the last notes end."""
 BRIEF = 1.0
 """A plan of fewer seconds a row leaves out all but the first part."""
-SHORTEST = 2.0
+SHORTEST = 1.2
 """Seconds: a change or two."""
 OTHERS = 15
 PHASE = "swap"
@@ -72,9 +72,9 @@ def _parts(plan: Plan) -> list[Part]:
     return parts[:1] if plan.seconds < BRIEF else parts
 
 
-def _patch(part: Part, records: Path, seconds: float) -> Patch:
+def _patch(part: Part, records: Path, seconds: float) -> Timed:
     """[stopwatch] sends another channel right after `composer NAME`: a note on it is one of the new one."""
-    patch = Patch()
+    patch = Timed()
     watch, box = patch.obj(f"stopwatch {records}"), patch.obj(f"composer {part.first}")
     patch.connect((box, 0, watch, 0), (box, 1, watch, 0))
     patch.log(box, 0, "note")
@@ -91,17 +91,18 @@ def _patch(part: Part, records: Path, seconds: float) -> Patch:
     patch.connect((metro, 0, turn, 0), (turn, 0, watch, 0))
     for name, target in (("watch", watch), ("composer", box), ("turns", metro)):
         patch.connect((patch.obj(f"r {name}"), 0, target, 0))
-    ears = patch.obj("r composer")
+    ears, composers = patch.obj("r composer"), [box]
     for seed, model in enumerate(islice(cycle((part.first, part.second)), part.others)):
         another = patch.obj(f"composer {model}")
         patch.connect((ears, 0, another, 0))
         patch.at(0, f"seed {seed}", another)
-    begin = BEFORE + EACH * part.others
-    end = begin + 1000 * seconds
-    patch.at(begin, f"; composer tempo {TEMPO}; composer steps {STEPS}; composer play 1; watch phase {PHASE}")
-    patch.at(begin + 1, "; watch steps 1; turns 1")
-    patch.at(end, "; watch phase -; turns 0; composer play 0")
-    patch.at(end + AFTER, "; watch write; pd quit")
+        composers.append(another)
+    patch.begin_with(composers)
+    end = 1000 * seconds
+    patch.later(0, f"; composer tempo {TEMPO}; composer steps {STEPS}; composer play 1; watch phase {PHASE}")
+    patch.later(1, "; watch steps 1; turns 1")
+    patch.later(end, "; watch phase -; turns 0; composer play 0")
+    patch.later(end + AFTER, "; watch write; pd quit")
     return patch
 
 
