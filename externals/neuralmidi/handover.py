@@ -98,6 +98,15 @@ class Handover(Generic[State, Prepared]):
         self._heard += 1
         self._base = _Mark(self._base.number, self._performer.state, self._heard)
 
+    def lack(self) -> int:
+        """How many steps there are fewer than `look_ahead`.
+
+        Raises:
+            Exception: whatever a command raises that acts again.
+        """
+        self._look()
+        return max(self.look_ahead - len(self._line), 0)
+
     def prepare(self) -> bool:
         """Hand one more step over if fewer than `look_ahead` are ready; False when nothing was to be done.
 

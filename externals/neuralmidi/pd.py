@@ -13,7 +13,8 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
+from operator import itemgetter
 from pathlib import Path
 from time import monotonic
 from typing import Any, ClassVar, Generic, TypeVar
@@ -266,27 +267,34 @@ class SteppedObject(Object, Generic[State, Prepared]):
         self.silenced()
         self.has_failed = has_failed
 
-    def prepare(self) -> bool:
-        """Prepare one step if there are too few; False when nothing was to be done."""
+    def lack(self) -> int:
+        """How many steps are to be prepared; `look_ahead` of them: nothing is ready."""
+        return self._ahead(Handover.lack)
+
+    def prepare(self) -> int:
+        """Prepare one step if there are too few; 0 when nothing was to be done."""
+        return self._ahead(Handover.prepare)
+
+    def _ahead(self, act: Callable[[Handover[State, Prepared]], int]) -> int:
         if self.handover is None or self.has_failed or self.sync:
-            return False
+            return 0
         self.handover.look_ahead = self.look_ahead
-        return self.guarded(self.handover.prepare)
+        return self.guarded(partial(act, self.handover))
 
     def prepare_next(self) -> None:
         """Prepare the step that Pd is waiting for."""
         if self.handover is not None and not self.has_failed:
             self.guarded(self.handover.prepare_next)
 
-    def guarded(self, prepare: Callable[[], bool | None]) -> bool:
-        """Run what composes; when it fails, the notes end and the reason is said, once."""
+    def guarded(self, prepare: Callable[[], int | None]) -> int:
+        """Run what composes; when it fails, the notes end, the reason is said, once, and it is 0."""
         try:
-            return bool(prepare())
+            return prepare() or 0
         except bridge.Gone:  # deleted in Pd; the request that says so is on its way
-            return False
+            return 0
         except FAULTS as error:
             self._give_up(f"the step failed: {said(error)}")
-            return False
+            return 0
 
     def cut_off(self, what: str) -> None:
         """Fail: what never came to an end is not to be tried again unasked."""
@@ -400,13 +408,23 @@ class Server:
         bridge.answered(answered)
 
     def prepare_a_round(self) -> Sequence[bridge.Request]:
-        """Prepare steps, one for each object in turn, until all are ready or requests come in: those."""
-        stepped = self._stepped()
-        while stepped:
-            stepped = self._prepare_one_each(stepped)
-            if requests := bridge.poll():
-                return requests
+        """Prepare steps until all are ready or requests come in: those.
+
+        Who has nothing ready gets one step, before all others. These get all that they lack, the neediest
+        first: composers that share a network take turns in its memory, which takes as long as a step does.
+        """
+        while lacking := self._lacking():
+            for lack, stepped in lacking:
+                for _ in range(lack if lack < stepped.look_ahead else 1):
+                    self._prepares(stepped)
+                    if requests := bridge.poll():
+                        return requests
         return bridge.poll()  # there may be more than the last call could take in
+
+    def _lacking(self) -> list[tuple[int, SteppedObject[Any, Any]]]:
+        """Who lacks steps, and how many, the neediest first."""
+        lacks = [(self._watched(stepped, stepped.lack), stepped) for stepped in self._stepped()]
+        return sorted((one for one in lacks if one[0]), key=itemgetter(0), reverse=True)
 
     def _stepped(self) -> list[SteppedObject[Any, Any]]:
         return [o for o in self._objects.values() if isinstance(o, SteppedObject)]
@@ -415,11 +433,14 @@ class Server:
         """Prepare a step of each; returns those that needed it."""
         return [o for o in stepped if self._prepares(o)]
 
-    def _prepares(self, stepped: SteppedObject[Any, Any]) -> bool:
+    def _prepares(self, stepped: SteppedObject[Any, Any]) -> int:
+        return self._watched(stepped, stepped.prepare)
+
+    def _watched(self, stepped: SteppedObject[Any, Any], work: Callable[[], int]) -> int:
         self._doing = (stepped.number, "the step")
-        needed_it = stepped.prepare()
+        done = work()
         self._doing = None  # in no `finally`: whoever goes on after a thread that was cut off looks here
-        return needed_it
+        return done
 
     def _deal_with(
         self, kind: int, number: int, inlet: int, time: float, selector: str, atoms: Sequence[Atom]
