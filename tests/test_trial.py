@@ -5,6 +5,8 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -164,6 +166,30 @@ def test_a_hostile_network_is_refused(
         bundle.load(folder(tmp_path / "hostile", change))
     assert caught.value.what == f"{tmp_path / 'hostile'}: model.tflite"
     assert why in caught.value.why
+
+
+TRIED = """
+import sys
+from pathlib import Path
+from neuralmidi import bundle, trial
+trial.survive = lambda file, work: print("tried")
+for folder in sys.argv[1:]:
+    print(bundle.load(Path(folder)).name)
+"""
+
+
+def test_a_model_is_tried_once_and_one_that_comes_with_neuralmidi_never() -> None:
+    tiny, bach = DATA / "tiny", bundle.default_directories()[0] / "bach"
+    command = [sys.executable, "-c", TRIED, str(tiny), str(tiny), str(bach)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout.split() == ["tried", "tiny", "tiny", "bach"]
+
+
+@pytest.mark.parametrize("name", ["all", "drums", "benchmark_groove", "benchmark_jsb16", "benchmark_jsb4"])
+def test_every_network_that_comes_with_neuralmidi_is_known(name: str) -> None:
+    tflite = (bundle.default_directories()[0] / name / bundle.WEIGHTS).read_bytes()
+    digest = hashlib.sha256(tflite).hexdigest()
+    assert digest in bundle._survived, f"has it been trained again? Then put {digest} there"
 
 
 def test_pd_plays_on_after_a_hostile_network(tmp_path: Path) -> None:

@@ -49,8 +49,14 @@ _MOST_WORDS: Final = 1 << 16
 """In a vocabulary: what is made of it takes some hundred bytes for each."""
 _TRIED: Final = 8
 """Tokens that a network is given in its trial."""
-_survived: Final[set[str]] = set()
-"""The .tflite files that have been tried, by their sha256."""
+_survived: Final = {
+    "8e6dde6c45b4dc1769e359316c41eb12ca66824f33d9feea88de63b3573507c5",  # all
+    "f5860557cd179968f355ab69aee2bc9ceb21c2b28f5317002f63eea262b45a72",  # drums
+    "470e9bb234235346bf8353021bed79c19cea66e320e3ddd599a746a04a58a770",  # benchmark_groove
+    "daaa37fa8f0c1e166bb9828882b2674de7aad3bf6449f233cc709f36ad738a65",  # benchmark_jsb16
+    "e557817ed4a3f135c0ec0a4d0cb3361c3f7ece66cb889fcedd4c9b7d98e237bb",  # benchmark_jsb4
+}
+"""The .tflite files that have been tried, by their sha256: at first those that come with neuralmidi."""
 
 
 @dataclass(frozen=True)
