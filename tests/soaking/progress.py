@@ -9,6 +9,8 @@ PATIENCE = 60.0
 """Seconds from one line to the next where nobody watches."""
 OFTEN = 0.5
 """The same on a terminal, where one line is written anew."""
+ENOUGH = 0.001
+"""Of the run: the share after which it is known how long the rest takes."""
 COUNTED = {
     "steps": "steps",
     "ons": "notes",
@@ -38,7 +40,7 @@ class Progress:
         """Write a line if it is time for one."""
         now = time.monotonic()
         share = min(self._books.time / self._ms, 1)
-        if not share or now - self._told < (OFTEN if self._watched else PATIENCE):
+        if share < ENOUGH or now - self._told < (OFTEN if self._watched else PATIENCE):
             return
         self._told = now
         left = (now - self._begun) / share * (1 - share)
