@@ -35,13 +35,16 @@ void object_complain(object *x, const char *complaint)
 
 void object_error(object *x, const char *format, ...)
 {
-    char complaint[512];
+    char complaint[512], *letter;
     int n = snprintf(complaint, sizeof complaint, "%s: ", x->klass->name);
     va_list arguments;
 
     va_start(arguments, format);
     vsnprintf(complaint + n, sizeof complaint - (size_t)n, format, arguments);
     va_end(arguments);
+    for (letter = complaint; *letter; letter++)     /* what was sent stands in it */
+        if ((unsigned char)*letter < ' ')
+            *letter = '?';
     object_complain(x, complaint);
 }
 

@@ -205,7 +205,7 @@ static bool in_range(object *x, const struct control *c, int argc, const t_atom 
     if (argc < 1)
         return object_error(x, "%s: the value is missing / %s", c->name, legal), false;
     if (argv[0].a_type != A_FLOAT)
-        return object_error(x, "%s: %s is not a number / %s", c->name, atom_getsymbol(&argv[0])->s_name, legal), false;
+        return object_error(x, "%s: %.40s is not a number / %s", c->name, atom_getsymbol(&argv[0])->s_name, legal), false;
     value = argv[0].a_w.w_float;
     if (!isfinite(value) || value < c->low || value > c->high)
         return object_error(x, "%s: %g is outside %g to %g / %s", c->name, value, c->low, c->high, legal), false;

@@ -1,5 +1,8 @@
 """The one exception a player sees: what went wrong, why, and what to do about it."""
 
+LONGEST = 300
+"""Characters of what is at fault, or of the reason: a console cuts longer lines, and the remedy with them."""
+
 
 class NeuralMIDIError(Exception):
     """An error meant for a musician: ``what: why / what to do``.
@@ -11,7 +14,13 @@ class NeuralMIDIError(Exception):
     """
 
     def __init__(self, what: str, why: str, remedy: str) -> None:
-        super().__init__(f"{what}: {why} / {remedy}")
+        super().__init__(f"{_shown(what)}: {_shown(why)} / {remedy}")
         self.what = what
         self.why = why
         self.remedy = remedy
+
+
+def _shown(text: str) -> str:
+    """A text fit for one line: it may have come from outside."""
+    line = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]}...{line[-LONGEST // 2 :]}"

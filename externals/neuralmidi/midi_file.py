@@ -161,8 +161,8 @@ def _read(path: Path) -> bytes:
     if not os.path.isfile(path):
         raise _unreadable(path, "there is no such file")
     try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
+        with open(path, "rb", opener=_without_waiting) as file:
+            content = file.read(LARGEST + 1) or b""
     except (OSError, ValueError) as error:
         raise _unreadable(path, getattr(error, "strerror", None) or str(error)) from error
     if len(content) > LARGEST:
@@ -170,6 +170,11 @@ def _read(path: Path) -> bytes:
     if ENDLESS.search(content):
         raise _unreadable(path, "it is no MIDI file, or a damaged one (a number in it is too long)")
     return content
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file that may be none: to read the system's own log, say, waits until there is more of it."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _notes(track: mido.MidiTrack, ticks_per_beat: int, drums: bool) -> Iterator[Note]:
