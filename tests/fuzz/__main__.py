@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 
 from tests.bench import command
-from tests.fuzz import midi, models, targets
+from tests.fuzz import midi, models, pd, targets
 from tests.fuzz.kinds import FuzzError, Kind, Outcome
 
 KINDS: Mapping[str, Kind] = {
@@ -14,6 +14,7 @@ KINDS: Mapping[str, Kind] = {
     "json": models.JSON,
     "tflite": models.TFLITE,
     "midi": midi.MIDI,
+    "pd": pd.PD,
 }
 """All that comes from outside, each with those who take it."""
 EXAMPLES = """\
