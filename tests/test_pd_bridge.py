@@ -117,19 +117,6 @@ def test_a_slow_step_is_an_underrun_and_time_goes_on(run_copy: RunPd) -> None:
     assert sounding_after(run.notes()) == set()
 
 
-def test_sync_gives_up_on_a_stuck_python_and_plays_again_when_it_is_back(run_copy: RunPd) -> None:
-    patch, box = a_faulty()
-    patch.at(100, "sync 1", box)
-    patch.at(550, "now nap", box)
-    patch.at(13_050, "panic", box)
-    patch.quit_at(13_060)
-    run = run_copy(patch, batch=False)
-    assert "faulty: sync: Python has not answered for 10 s / sync is off now" in run.errors
-    assert any(sample > 12_000 * 44.1 and velocity for sample, _, velocity, _ in run.notes())
-    assert sounding_after(run.notes()) == set()
-    assert run.returncode == 0
-
-
 @pytest.mark.clock
 def test_a_wish_for_sync_starts_what_waits_for_its_first_step(tmp_path: Path) -> None:
     patch = Patch()

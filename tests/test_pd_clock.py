@@ -3,12 +3,11 @@
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
-from pd_runner import HELPERS, Patch, Run, run_pd, sounding_after
-
-SET_BACK = "import ctypes, time\nctypes.CDLL(None).set_back()\ntime.sleep({})\n"
+from pd_runner import HELPERS, Patch, RunPd, run_pd, sounding_after
 
 
 @pytest.fixture(scope="module")
@@ -20,39 +19,43 @@ def clock(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def play(folder: Path, externals: Path, clock: Path, *, batch: bool) -> Run:
-    """A second of [composer] and [faulty], which sets the clock back in the middle of a message."""
+@pytest.fixture
+def run_set_back(tmp_path: Path, copied_externals: Path, clock: Path) -> RunPd:
+    """`run_pd` with a clock that can be set back."""
+    words = {"LD_PRELOAD": str(clock), "NEURALMIDI_PYTHON": sys.executable}
+    return partial(
+        run_pd, folder=tmp_path, timeout=30, externals=copied_externals, environment={**os.environ, **words}
+    )
+
+
+@pytest.mark.clock
+def test_it_plays_on(run_set_back: RunPd) -> None:
     patch = Patch()
     composer, faulty = patch.obj("composer tiny"), patch.obj("faulty")
     patch.log(composer, 0, "note")
-    patch.at(0, "tempo 300, play 1", composer)
+    patch.at(50, "tempo 300, play 1", composer)
     patch.at(300, "now set_clock_back", faulty)
     patch.at(600, "composer tiny2", composer)
     patch.at(1150, "play 0", composer)
     patch.quit_at(1200)
-    words = {"LD_PRELOAD": str(clock), "NEURALMIDI_PYTHON": sys.executable}
-    return run_pd(
-        patch, folder, batch=batch, timeout=20, externals=externals, environment={**os.environ, **words}
-    )
-
-
-def played_on(run: Run) -> None:
+    run = run_set_back(patch, batch=False)
     assert run.errors == []
     assert run.returncode == 0
-    notes = run.notes()
-    assert [1 for at, _, velocity, _ in notes if velocity and at > 800 * 44.1]
-    assert sounding_after(notes) == set()
+    assert [1 for at, _, velocity, _ in run.notes() if velocity and at > 800 * 44.1]
+    assert sounding_after(run.notes()) == set()
 
 
-@pytest.mark.parametrize("batch", [True, False])
-def test_a_clock_that_is_set_back_while_pd_waits(
-    tmp_path: Path, copied_externals: Path, clock: Path, batch: bool
-) -> None:
-    played_on(play(tmp_path, copied_externals, clock, batch=batch))
-
-
-def test_a_clock_that_is_set_back_while_python_starts(
-    tmp_path: Path, copied_externals: Path, clock: Path
-) -> None:
-    (copied_externals / "neuralmidi" / "objects" / "early.py").write_text(SET_BACK.format(0.2))
-    played_on(play(tmp_path, copied_externals, clock, batch=True))
+def test_sync_gives_up_on_a_stuck_python_and_plays_again_when_it_is_back(run_set_back: RunPd) -> None:
+    patch = Patch()
+    box, start, metro = patch.obj("faulty"), patch.obj("loadbang"), patch.obj("metro 100")
+    patch.connect((start, 0, metro, 0), (metro, 0, box, 0))
+    patch.log(box, 0, "note")
+    patch.at(100, "sync 1", box)
+    patch.at(550, "now set_clock_back_and_nap", box)
+    patch.at(13_050, "panic", box)
+    patch.quit_at(13_060)
+    run = run_set_back(patch, batch=False)
+    assert "faulty: sync: Python has not answered for 10 s / sync is off now" in run.errors
+    assert any(sample > 12_000 * 44.1 and velocity for sample, _, velocity, _ in run.notes())
+    assert sounding_after(run.notes()) == set()
+    assert run.returncode == 0

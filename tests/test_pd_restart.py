@@ -1,6 +1,7 @@
 """Python's thread is killed, or stuck: `composer NAME` brings it back, and all objects with it."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from pd_runner import Patch, Run, RunPd, sounding_after
@@ -80,7 +81,7 @@ def test_a_killed_thread_is_started_again(run_copy: RunPd, accident: str) -> Non
 
 @pytest.mark.clock
 @pytest.mark.parametrize("accident", ["accident spin", "now spin", "accident insist"])
-def test_a_stuck_thread_is_given_up_for_another(run_copy: RunPd, accident: str) -> None:
+def test_a_stuck_thread_is_given_up_for_another(tmp_path: Path, run_copy: RunPd, accident: str) -> None:
     patch, faulty, composer = an_orchestra()
     patch.at(550, accident, faulty)
     patch.at(3050, "composer tiny2", composer)
@@ -89,7 +90,7 @@ def test_a_stuck_thread_is_given_up_for_another(run_copy: RunPd, accident: str) 
     run = run_copy(patch, batch=False)
     all_go_on(run, 1, 5000)
     assert f"faulty: {'`now`' if accident == 'now spin' else 'the step'}{CUT_OFF}" in run.errors
-    assert run.output.count("has come to its end") == 1, "no thread is left behind"
+    assert (tmp_path / "ended").exists(), "no thread is left behind"
     assert "if Python is stuck, send `composer NAME`, which starts it again" in run.output
     for tag in ("note", "music"):
         assert starts(run, tag, 0, 550)
@@ -152,17 +153,35 @@ def test_what_comes_and_goes_while_python_is_dead(run_copy: RunPd) -> None:
     patch.at(620, "steps 8", composer)
     patch.at(700, "repair", faulty)
     patch.at(800, "; in 3 4")
+    patch.at(900, "now kill", faulty)
+    patch.at(905, "repair", faulty)
     finish(patch, faulty, composer, 2000)
     run = run_copy(patch)
-    all_go_on(run, 1, 2000, "3 objects go")
+    all_go_on(run, 2, 2000, "3 objects go")  # the deleted one among them, then the new one
     remedy = "/ send `composer NAME` to a composer, which starts it again"
     assert [e for e in run.errors if e.startswith("twin: Python has stopped: ") and e.endswith(remedy)]
     assert [
         e for e in run.errors if e.startswith("twin: list: Python is not running: ") and e.endswith(remedy)
     ]
     assert [atoms for _, atoms in run.logged("out")] == [["left", "3", "4"]]
-    late = [at for at, atoms in run.logged("step") if atoms[0] == "step" and at > 700 * 44.1]
+    late = [at for at, atoms in run.logged("step") if atoms[0] == "step" and at > 905 * 44.1]
     assert {round((b - a) / 44.1) for a, b in pairwise(late)} == {50}, "it is still 8 steps a beat"
+    assert ["info", "step_ms", "50"] in [atoms for _, atoms in run.logged("status")], "Python has heard of it"
+
+
+@pytest.mark.clock
+def test_what_was_ready_when_python_died_is_composed_again(run_copy: RunPd) -> None:
+    patch = Patch()
+    faulty, composer = patch.obj("faulty"), patch.obj("composer tiny")
+    patch.log(composer, 1, "step")
+    patch.at(400, "bang", composer)
+    patch.at(450, "now kill", faulty)
+    patch.at(500, "repair", faulty)
+    patch.at(1000, "bang", composer)
+    patch.quit_at(1100)
+    run = run_copy(patch, batch=False)
+    assert "underrun" not in run.output
+    assert [atoms[1] for _, atoms in run.logged("step") if atoms[0] == "step"] == ["0", "1"]
 
 
 @pytest.mark.clock

@@ -36,19 +36,19 @@ def doze_and_stumble() -> None:
 
 
 def spin() -> None:
-    """An endless loop."""
+    """An endless loop. A file tells when somebody has ended it."""
     try:
         while True:
             pass
     finally:
-        print("the endless loop has come to its end", flush=True)
+        Path("ended").touch()
 
 
 def insist() -> None:
     """Sleep for longer than anybody waits, and then go on as if nothing had been thrown in."""
     with suppress(BaseException):
         time.sleep(3.5)
-    print("the sleep has come to its end", flush=True)
+    Path("ended").touch()
 
 
 def leave_thread() -> None:
@@ -61,10 +61,10 @@ def leave_thread_elsewhere() -> None:
     ctypes.CDLL(None).pthread_exit(None)
 
 
-def set_clock_back() -> None:
+def set_clock_back(seconds: float) -> None:
     """Set the system's clock back, as `set_back.c` does it, and keep Pd waiting beyond that."""
     ctypes.CDLL(None).set_back()
-    time.sleep(0.1)
+    time.sleep(seconds)
 
 
 def leave_loop() -> None:
@@ -81,7 +81,8 @@ ACCIDENTS: dict[str, Callable[[], object]] = {
     "insist": insist,
     "nap": lambda: time.sleep(10.5),
     "sleep": lambda: time.sleep(60),
-    "set_clock_back": set_clock_back,
+    "set_clock_back": lambda: set_clock_back(0.1),
+    "set_clock_back_and_nap": lambda: set_clock_back(10.5),
     "exit": sys.exit,
     "leave": leave_loop,
     "kill": leave_thread,
