@@ -239,8 +239,8 @@ def _special(draw: Draw, target: str) -> list[Atom]:
 
 def _many(draw: Draw, target: str) -> list[Atom]:
     selector = draw.choice([*_understood(draw, target)])
-    one: Atom = draw.choice((60, 1e39, *NAMES))
-    return [target, selector, *[one] * draw.choice(MANY)]
+    atoms: list[Atom] = [60, 1e39, *NAMES]
+    return [target, selector, *[draw.choice(atoms)] * draw.choice(MANY)]
 
 
 def _loop(draw: Draw, target: str) -> list[Atom]:
