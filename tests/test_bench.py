@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from pd_runner import ROOT
+from pd_runner import EXTERNALS, ROOT
 
 PARTS = (
     *("pd-thread", "message", "control", "swap", "tokens", "steps", "render", "start"),
@@ -69,6 +69,23 @@ def test_every_row_has_finite_figures() -> None:
         assert all(math.isfinite(number) for number in numbers), what
         assert unit
         assert how
+
+
+@pytest.mark.slow
+def test_tokens_beside_keras_and_beside_another_checkout() -> None:
+    text = bench("--seconds", "1", "--only", "tokens", "--against", str(EXTERNALS))
+    for network in ("all", "drums", "tiny_cache"):
+        for side in ("", ", against"):
+            assert f"token, {network}{side}: LiteRT / products" in text
+    for network in ("all", "drums"):
+        assert f"token, {network}: Keras predict / LiteRT" in text or "TensorFlow is not installed" in text
+
+
+def test_another_checkout_has_a_library() -> None:
+    command = [sys.executable, "-m", "tests.bench", "--against", "tests"]
+    refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "tests: there is no neuralmidi.pd_linux" in refused.stderr
 
 
 @pytest.mark.parametrize("model", ["tiny", "tiny_poly"])

@@ -37,8 +37,8 @@ FAVOURITE = "bach"
 FULL, QUICK = 20.0, 3.0
 SHORTEST, LONGEST = 0.1, 600.0
 """Seconds: with less nothing happens in a row; for more nobody waits."""
-AGAINST = """the folder `externals` of another checkout, built: measure swap, start, memory and scale with
-both, in turns"""
+AGAINST = """the folder `externals` of another checkout, built: measure swap, tokens, start, memory
+and scale with both, in turns"""
 EXAMPLES = """\
 examples:
   python -m tests.bench --quick             a first impression

@@ -49,7 +49,7 @@ def first_note(plan: Plan) -> Iterator[Row]:
 
 def first_note_seconds(plan: Plan) -> float:
     """How long `first_note` takes."""
-    return 0.9 * (starts(plan) + 1)
+    return 2.0 * (starts(plan) + 1)  # half of it is for the last notes
 
 
 def _played(model: Path) -> dict[str, float]:

@@ -15,7 +15,7 @@ from tests.bench import casts
 from tests.bench.arithmetic import PRODUCTS, READING, TOKEN, WEIGHTS
 from tests.bench.plan import Plan
 from tests.bench.table import Row, single, spread
-from tests.bench.turns import Process, process
+from tests.bench.turns import process
 from tests.bench.windows import PREDICT
 from tests.pd_runner import DATA, ROOT
 
@@ -32,6 +32,7 @@ SMALL = DATA / "tiny_cache"
 ASKED = ("all", "drums")
 """Networks that Keras is asked about, too."""
 TRAINING = ROOT / ".venv-training" / "bin" / "python"
+KERAS = " in Keras"
 MISSING = "not measured: TensorFlow is not installed; `tests/run` installs it, in .venv-training"
 VERSION = """
 from importlib.metadata import packages_distributions, version
@@ -69,14 +70,20 @@ def tokens(plan: Plan) -> Iterator[Row]:
     times: Mapping[str, list[float]] = defaultdict(list)
     with ExitStack() as stack:
         here = Path(sys.executable)
-        processes = [stack.enter_context(process(here, "tests.bench.arithmetic", _words(networks)))]
+        processes = {
+            side: stack.enter_context(process(here, "tests.bench.arithmetic", _words(networks), externals))
+            for side, externals in plan.sides.items()
+        }
         if asked and (there := trainer()):
-            processes.append(stack.enter_context(process(there.python, "tests.bench.windows", _words(asked))))
+            window = process(there.python, "tests.bench.windows", _words(asked))
+            processes[KERAS] = stack.enter_context(window)
         for _ in range(ROUNDS):
-            for each in processes:
-                _turn(each, times, PART * plan.seconds / ROUNDS)
+            for side, each in processes.items():
+                for name in each.names:
+                    times[f"{name}{side}"] += each.time(name, PART * plan.seconds / ROUNDS)
     for name in networks:
-        yield from _rows(name, times)
+        for side in plan.sides:
+            yield from _rows(f"{name}{side}", times)
     for name in asked:
         yield from _predicted(name, times)
 
@@ -84,7 +91,7 @@ def tokens(plan: Plan) -> Iterator[Row]:
 def tokens_seconds(plan: Plan) -> float:
     """How long `tokens` takes."""
     each, asked = PART * plan.seconds, plan.seconds >= BRIEF and trainer() is not None
-    return 4 * len(_networks(plan)) * each + asked * (len(ASKED) * each + READY) + 2
+    return 4 * len(_networks(plan)) * len(plan.sides) * each + asked * (len(ASKED) * each + READY) + 2
 
 
 def _networks(plan: Plan) -> Mapping[str, Path]:
@@ -95,11 +102,6 @@ def _networks(plan: Plan) -> Mapping[str, Path]:
 
 def _words(networks: Mapping[str, Path]) -> Sequence[str]:
     return [str(folder) for folder in networks.values()]
-
-
-def _turn(each: Process, times: Mapping[str, list[float]], seconds: float) -> None:
-    for name in each.names:
-        times[name] += each.time(name, seconds)
 
 
 def _rows(name: str, times: Mapping[str, list[float]]) -> Iterator[Row]:
@@ -118,12 +120,12 @@ def _rows(name: str, times: Mapping[str, list[float]]) -> Iterator[Row]:
 
 def _predicted(name: str, times: Mapping[str, list[float]]) -> Iterator[Row]:
     what = f"token, {name}: Keras predict"
-    if f"{PREDICT} {name}" not in times:
+    if f"{PREDICT} {name}{KERAS}" not in times:
         yield Row(what, "ms", MISSING, {})
         return
     how = "a window of 64 tokens, a network of the same build, in turns with the rows above"
-    yield spread(what, "ms", how, [us / 1000 for us in times[f"{PREDICT} {name}"]])
-    ratio = _ratio(times, PREDICT, TOKEN, name)
+    yield spread(what, "ms", how, [us / 1000 for us in times[f"{PREDICT} {name}{KERAS}"]])
+    ratio = float(np.median(times[f"{PREDICT} {name}{KERAS}"]) / np.median(times[f"{TOKEN} {name}"]))
     yield single(f"token, {name}: Keras predict / LiteRT", "x", "medians", ratio)
 
 

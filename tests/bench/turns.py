@@ -10,10 +10,20 @@ from pathlib import Path
 from typing import IO
 
 from tests.bench.offline import timed
-from tests.pd_runner import ROOT
+from tests.pd_runner import EXTERNALS, ROOT
 
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """So that numpy has what LiteRT has."""
+
+LAUNCH = """
+import runpy, sys
+from importlib.machinery import PathFinder
+sys.meta_path.insert(0, PathFinder)  # that of an editable installation knows one checkout only
+sys.path.insert(0, sys.argv[1])
+del sys.argv[:2]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+"""Runs a module with the neuralmidi of some folder."""
 
 Act = Callable[[], None]
 
@@ -48,14 +58,16 @@ class Process:
 
 
 @contextmanager
-def process(python: Path, module: str, arguments: Sequence[str]) -> Iterator[Process]:
-    """Start a module that calls `serve`.
+def process(
+    python: Path, module: str, arguments: Sequence[str], externals: Path = EXTERNALS
+) -> Iterator[Process]:
+    """Start a module that calls `serve`, with the neuralmidi of some externals.
 
     Raises:
         RuntimeError: it dies before it is ready.
     """
     with subprocess.Popen(
-        [python, "-m", module, *arguments],
+        [python, "-c", LAUNCH, externals, module, *arguments],
         cwd=ROOT,
         env={**os.environ, **ONE_THREAD},
         stdin=subprocess.PIPE,
