@@ -1,6 +1,6 @@
 """The one exception a player sees: what went wrong, why, and what to do about it."""
 
-LONGEST = 300
+LONGEST = 450
 """Characters of what is at fault, or of the reason: a console cuts longer lines, and the remedy with them."""
 
 
