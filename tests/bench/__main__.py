@@ -34,7 +34,7 @@ MEASUREMENTS: dict[str, Measurement] = {
 """What measures, and how many seconds it takes."""
 
 FAVOURITE = "bach"
-FULL, QUICK = 20.0, 3.0
+FULL, QUICK = 10.0, 3.0
 SHORTEST, LONGEST = 0.1, 600.0
 """Seconds: with less nothing happens in a row; for more nobody waits."""
 AGAINST = """the folder `externals` of another checkout, built: measure swap, tokens, start, memory

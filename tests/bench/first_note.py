@@ -1,6 +1,7 @@
 """How soon there is music: from `pd_patches/play`, and from Pd alone."""
 
 import os
+import re
 import subprocess
 import time
 from collections import defaultdict
@@ -20,6 +21,9 @@ LOOK = 0.001
 """Seconds between two looks at what Pd has loaded."""
 PATIENCE = 60.0
 """Seconds until a first note is given up."""
+
+NAMED = re.compile(rb"^ *\S+ +\S", re.MULTILINE)
+"""A step with a note: `   1.1.1  C4 E4`. What has no name behind it is a rest."""
 
 LAUNCHED, PYTHON, LITERT, NOTE = "Pd is launched", "Python is in it", "LiteRT is in it", "the first note"
 LOADED = {PYTHON: "libpython", LITERT: "ai_edge_litert"}
@@ -58,7 +62,6 @@ def _played(model: Path) -> dict[str, float]:
     command = [str(PLAY), "--composer", str(model), "--seed", str(SEED)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=NO_WINDOW) as process:
         assert process.stdout
-        assert process.stderr
         try:
             os.set_blocking(process.stdout.fileno(), False)
             seen: dict[str, float] = {}
@@ -66,13 +69,14 @@ def _played(model: Path) -> dict[str, float]:
             while NOTE not in seen:
                 printed += process.stdout.read() or b""
                 now = 1000 * (time.monotonic() - begin)
-                # `   1.1.1  C4 E4`: what has no name behind it is a rest
-                if any(len(line.split()) > 1 for line in printed.splitlines(keepends=True)[:-1]):
+                if NAMED.search(printed):
                     seen[NOTE] = now
                 for moment in _reached(process.pid) - seen.keys():
                     seen[moment] = now
                 if process.poll() is not None or now > 1000 * PATIENCE:
-                    raise RuntimeError(f"play printed no note, and said:\n{printed.decode()}")
+                    process.terminate()
+                    _, errors = process.communicate(timeout=PATIENCE)
+                    raise RuntimeError(f"play printed no note, and said:\n{errors.decode(errors='replace')}")
                 time.sleep(LOOK)
             return seen
         finally:
