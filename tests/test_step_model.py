@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from neuralmidi import step_model
+from neuralmidi import network, step_model
 from neuralmidi.errors import NeuralMIDIError
-from neuralmidi.step_model import Network, State, StepModel
+from neuralmidi.network import Network, State
+from neuralmidi.step_model import StepModel
 
 DATA = Path(__file__).parent / "data"
 TINY = DATA / "tiny" / "model.tflite"
@@ -22,7 +23,7 @@ TINY = DATA / "tiny" / "model.tflite"
 CACHE = DATA / "tiny_cache" / "model.tflite"
 CACHES = ["cache_0_k", "cache_0_v"]
 BLEND = DATA / "tiny_blend" / "model.tflite"
-INTERPRETER = step_model._interpreter
+INTERPRETER = network._interpreter
 
 
 def tiny() -> StepModel:
@@ -58,7 +59,9 @@ def same(one: State, other: State) -> bool:
     return (
         one.fed == other.fed
         and all(map(np.array_equal, one.carried, other.carried))
-        and all((a is None) == (b is None) and (a is None or np.array_equal(a, b)) for a, b in pairs)
+        and all(
+            a is b is None or (a is not None and b is not None and np.array_equal(a, b)) for a, b in pairs
+        )
     )
 
 
@@ -103,6 +106,31 @@ def test_one_model_serves_two_composers_in_turn(model: StepModel) -> None:
             logits, states[voice] = model.step(states[voice], token)
             together[voice].append(logits)
     assert np.array_equal(apart, together)
+
+
+def test_models_of_one_file_share_its_network_as_long_as_one_is_there() -> None:
+    one, other, high = tiny_cache(), tiny_cache(), tiny_blend()
+    assert one._network is other._network is not high._network
+    fixed = StepModel(BLEND.read_bytes(), ["state_memory"], condition=np.array([0, 1], np.float32))
+    assert fixed._network is high._network, "each says its own condition"
+    gone = weakref.ref(one._network)
+    del one, other
+    gc.collect()
+    assert gone() is None
+
+
+def test_who_is_stuck_in_a_step_makes_nobody_wait_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(step_model, "PATIENCE", 0.01)
+    one, other = tiny_cache(), tiny_cache()
+    one._network.lock.acquire()  # for ever
+    for model in (one, other, one):
+        with pytest.raises(NeuralMIDIError, match="a step of it has not come to an end / send `composer`"):
+            model.step(model.initial_state(), 3)
+        monkeypatch.setattr(step_model, "PATIENCE", None)  # no number of seconds: nobody may ask for it
+    monkeypatch.undo()
+    anew = tiny_cache()
+    assert np.isfinite(anew.step(anew.initial_state(), 3)[0]).all()
+    assert tiny_cache()._network is anew._network
 
 
 def test_a_snapshot_is_a_reference(model: StepModel) -> None:
@@ -317,7 +345,7 @@ class Restless:
 
 
 def test_a_model_whose_inputs_move_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(step_model, "_interpreter", Restless)
+    monkeypatch.setattr(network, "_interpreter", Restless)
     with pytest.raises(NeuralMIDIError, match="does not keep its inputs in their places"):
         Network(TINY.read_bytes(), ["state_memory"], (), 0)
 

@@ -8,7 +8,8 @@ from typing import Any, Final
 import keras
 import numpy as np
 import tensorflow as tf
-from neuralmidi.step_model import CONDITION, LOGITS, SIGNATURE, TOKEN, StepModel
+from neuralmidi.network import CONDITION, LOGITS, SIGNATURE, TOKEN
+from neuralmidi.step_model import StepModel
 from numpy.typing import NDArray
 
 from training.network import Network

@@ -12,7 +12,8 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 from neuralmidi.grid import on_grid, slot_of
-from neuralmidi.step_model import State, StepModel
+from neuralmidi.network import State
+from neuralmidi.step_model import StepModel
 from neuralmidi.tokenizer import ChordTokenizer, PolyTokenizer, Tokenizer
 from numpy.typing import NDArray
 

@@ -21,7 +21,8 @@ import numpy as np
 from . import trial
 from .caches import Array
 from .errors import NeuralMIDIError
-from .step_model import Shape, StepModel
+from .network import Shape
+from .step_model import StepModel
 from .tokenizer import Tokenizer, tokenizer_from
 
 FORMAT: Final = 2

@@ -25,7 +25,7 @@ import numpy as np
 import tensorflow as tf
 from neuralmidi import bundle
 from neuralmidi.kit import KIT
-from neuralmidi.step_model import CONDITION, LOGITS, SIGNATURE, TOKEN
+from neuralmidi.network import CONDITION, LOGITS, SIGNATURE, TOKEN
 from neuralmidi.tokenizer import REST, SPECIALS, DrumTokenizer, drum_vocabulary
 
 RINGS = {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from networks import ARCHITECTURES, logits, network, tokens
-from neuralmidi.step_model import LOGITS, TOKEN
+from neuralmidi.network import LOGITS, TOKEN
 
 from training.export import (
     TOLERANCE,
