@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from neuralmidi import bundle
+from neuralmidi import bundle, step_model
 from neuralmidi.pd import SWITCH_INTERVAL, Object, message
 
 
@@ -38,7 +38,11 @@ class Load(Object):
     @message()
     def models(self, folder: str) -> None:
         """Load a model."""
-        self._keep(lambda: bundle.load(Path(folder)))
+        self._keep(lambda: self._load(Path(folder)))
+
+    def _load(self, folder: Path) -> None:
+        step_model._networks.clear()  # or it would be given the network that plays
+        bundle.load(folder)
 
     def _keep(self, work: Callable[[], object]) -> None:
         self.idle()
