@@ -37,6 +37,8 @@ PLAYED = 3000
 LAST_MARK = "end"
 REFUSAL = re.compile(r"(composer|recorder): (?P<what>.*?): (?P<why>.+) / (?P<remedy>.+)")
 DROPPED = re.compile(r"(composer|recorder): \d+ messages dropped: .+ / .+")
+OFFENDER = re.compile(r"\d+|'.*'|\S{25,}|^.*(?= is (not|outside))")
+"""What differs from refusal to refusal of the same kind."""
 PD_ITSELF = (
     r"",
     r"\.\.\. you might be able to track this down from the Find menu\.",
@@ -157,7 +159,7 @@ class Books:
         elif said.startswith("error: ") and DROPPED.fullmatch(said[7:]):
             self.refused["more than it can take in"] += 1
         elif refusal := REFUSAL.fullmatch(said.removeprefix("error: ")):
-            self.refused[re.sub(r"\d+|'.*'|\S{25,}", "_", refusal["why"])[:40]] += 1
+            self.refused[OFFENDER.sub("_", refusal["why"])[:40]] += 1
         elif not any(re.fullmatch(each, said) for each in PD_ITSELF):
             raise ValueError(f"Pd says: {said[:500]}")
 
