@@ -18,6 +18,8 @@ LOOK = 1.0
 """Seconds between two looks."""
 STILL = 0.005
 """Memory that has grown by a smaller share than that, twice in a row, is full."""
+PATIENCE = 3
+"""Times the seconds of a row: where many play, slots fill slowly."""
 BRIEF = 1.0
 """A plan of fewer seconds a row leaves out what takes many composers."""
 
@@ -48,7 +50,7 @@ def memory(plan: Plan) -> Iterator[Row]:
 
 
 def memory_seconds(plan: Plan) -> float:
-    """How long `memory` takes at most."""
+    """How long `memory` takes, at a guess."""
     return sum(len(cast.counts) for cast in _casts(plan)) * len(plan.sides) * (plan.seconds + 1)
 
 
@@ -63,28 +65,28 @@ def _casts(plan: Plan) -> list[Cast]:
     ]
 
 
-def _rows(name: str, full: Mapping[int, tuple[float, float]]) -> Iterator[Row]:
-    how = "resident set size of Pd without window, after {:.0f} s at {} BPM: until it grew no longer"
-    for count, (megabytes, seconds) in full.items():
-        yield single(f"memory of Pd, {count} x {name}", "MB", how.format(seconds, TEMPO), megabytes)
+def _rows(name: str, full: Mapping[int, tuple[float, bool]]) -> Iterator[Row]:
+    how = f"resident set size of Pd without window, after some seconds at {TEMPO} BPM, when it"
+    for count, (megabytes, still) in full.items():
+        grew = "grew no longer" if still else "still grew"
+        yield single(f"memory of Pd, {count} x {name}", "MB", f"{how} {grew}", megabytes)
     further, _ = np.polyfit(list(full), [megabytes for megabytes, _ in full.values()], 1)
     how = f"the slope of the straight line through {', '.join(map(str, full))}"
     yield single(f"memory of a further [composer], {name}", "MB", how, float(further))
 
 
-def _full(models: Sequence[Path], plan: Plan, externals: Path) -> tuple[float, float]:
-    """Memory in MB when it grows no longer, and after how many seconds of playing."""
+def _full(models: Sequence[Path], plan: Plan, externals: Path) -> tuple[float, bool]:
+    """Memory in MB, and whether it grows no longer."""
     with orchestra(models, externals, plan.flags) as players:
         players.tell(f"tempo {TEMPO}")
         players.tell("play 1")
-        begin = time.monotonic()
-        _grow(players, plan.seconds)
+        still = _grown(players, PATIENCE * plan.seconds)
         players.underruns()  # it looks whether anything went wrong; that they are late is meant
-        return players.memory(), time.monotonic() - begin
+        return players.memory(), still
 
 
-def _grow(players: Orchestra, seconds: float) -> None:
-    """Wait until memory grows no longer, so long at most."""
+def _grown(players: Orchestra, seconds: float) -> bool:
+    """Wait until memory grows no longer, so long at most; whether that came."""
     end = time.monotonic() + seconds
     before, still = players.memory(), 0
     while still < 2 and (left := end - time.monotonic()) > 0:
@@ -92,3 +94,4 @@ def _grow(players: Orchestra, seconds: float) -> None:
         now = players.memory()
         still = still + 1 if now < (1 + STILL) * before else 0
         before = now
+    return still == 2
