@@ -64,6 +64,14 @@ def test_what_is_sent_never_leaves_the_line_of_its_refusal(tmp_path: Path) -> No
     assert all(re.fullmatch(r"composer: .+: .+ / .+", error) for error in errors), "no remedy is cut off"
 
 
+def test_a_home_that_nobody_has_is_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    patch = Patch()
+    patch.at(0, "write ~nobody-at-all/take.mid", patch.obj("recorder"))
+    patch.quit_at(100)
+    (error,) = run_pd(patch, tmp_path).errors
+    assert "cannot be written: No such file or directory / name a file in a folder that you may" in error
+
+
 def test_an_error_is_one_line_that_a_console_shows_whole() -> None:
     shown = str(NeuralMIDIError("a\nb\x1b\udcff" + "c" * 10_000 + ".mid", "no\n" * 10_000, "do this"))
     assert re.fullmatch(r"a\?b\?\?c+\.\.\.c+\.mid: (no\?)+.*\.\.\..* / do this", shown)

@@ -36,6 +36,8 @@ PLAYED = 3000
 """Ms that they play at the end."""
 LAST_MARK = "end"
 REFUSAL = re.compile(r"(composer|recorder): (?P<what>.*?): (?P<why>.+) / (?P<remedy>.+)")
+FAULT = "this is a fault of the object"
+"""What is said of an exception that nobody foresaw."""
 DROPPED = re.compile(r"(composer|recorder): \d+ messages dropped: .+ / .+")
 OFFENDER = re.compile(r"\d+|'.*'|\S{25,}|^.*(?= is (not|outside))")
 """What differs from refusal to refusal of the same kind."""
@@ -158,7 +160,7 @@ class Books:
             self.mark = mark[1].removeprefix("symbol ")
         elif said.startswith("error: ") and DROPPED.fullmatch(said[7:]):
             self.refused["more than it can take in"] += 1
-        elif refusal := REFUSAL.fullmatch(said.removeprefix("error: ")):
+        elif FAULT not in said and (refusal := REFUSAL.fullmatch(said.removeprefix("error: "))):
             self.refused[OFFENDER.sub("_", refusal["why"])[:40]] += 1
         elif not any(re.fullmatch(each, said) for each in PD_ITSELF):
             raise ValueError(f"Pd says: {said[:500]}")

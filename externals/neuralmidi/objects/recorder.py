@@ -1,5 +1,6 @@
 """``[recorder FILE.mid]``: what is played, as a standard MIDI file."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -101,4 +102,4 @@ class RecorderObject(Object):
         if len(atoms) != 1 or not isinstance(atoms[0], str):
             remedy = "name one file; put a backslash before each blank in it"
             raise NeuralMIDIError("file", "it is not one name", remedy)
-        return self.folders[0] / Path(atoms[0]).expanduser()
+        return self.folders[0] / os.path.expanduser(atoms[0])
