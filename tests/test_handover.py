@@ -601,7 +601,7 @@ def test_a_fault_in_the_order_of_reading_is_found(c: Library) -> None:
     [
         ("handover.c", "    return -1;", "    return (int)h->count;"),  # accepts what is stale
         ("handover.c", "n++)\n        if (nth", "n++)\n        if (n && nth"),  # does not know all its line
-        ("handover.c", "h->count = (unsigned)kept;", ""),  # keeps what stood there before
+        ("handover.c", "h->count = (unsigned)kept + 1;", "h->count++;"),  # keeps what stood there before
         ("handover.c", "return (int)n + 1;", "return (int)n;"),  # drops the step that the new one follows
         ("handover.c", "    h->count = 0;", "    (void)h;"),  # plays on after a failure
         ("handover.c", "accepted, number,", "accepted, number + 1,"),  # claims to have looked further

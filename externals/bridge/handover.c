@@ -3,21 +3,40 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool handover_init(handover *h, handover_view *view)
+#define LEAST_ROOM 512   /* bytes: for most steps */
+
+void handover_init(handover *h, handover_view *view)
 {
     memset(h, 0, sizeof *h);
     atomic_store(&view->accepted, 0);
     atomic_store(&view->released, 0);
     h->view = view;
-    /* calloc: pages that no step ever fills cost no memory */
-    h->steps = calloc(HANDOVER_LOOKAHEAD, sizeof *h->steps);
-    return h->steps != NULL;
 }
 
 void handover_free(handover *h)
 {
-    free(h->steps);
-    h->steps = NULL;
+    unsigned n;
+
+    for (n = 0; n < HANDOVER_LOOKAHEAD; n++)
+        free(h->steps[n].bytes);
+    memset(h->steps, 0, sizeof h->steps);
+}
+
+/* Grows to the double each time: soon there is always room, and nothing is allocated while it plays. */
+static bool make_room(handover_step *step, size_t size)
+{
+    size_t room = step->room ? step->room : LEAST_ROOM;
+    uint8_t *bytes;
+
+    if (size <= step->room)
+        return true;
+    while (room < size)
+        room *= 2;
+    if (!(bytes = realloc(step->bytes, room)))
+        return false;
+    step->bytes = bytes;
+    step->room = room;
+    return true;
 }
 
 static handover_step *nth(handover *h, unsigned n)
@@ -41,19 +60,20 @@ static int kept_behind(handover *h, uint64_t previous)
 bool handover_accept(handover *h, uint64_t number, uint64_t previous, const void *bytes, size_t size)
 {
     int kept = kept_behind(h, previous);
-    bool fits = kept < HANDOVER_LOOKAHEAD && size <= HANDOVER_STEP_BYTES;
-    handover_step *step;
+    bool fits = kept >= 0 && kept < HANDOVER_LOOKAHEAD && size <= HANDOVER_STEP_BYTES;
+    handover_step *step = fits ? nth(h, (unsigned)kept) : NULL;
 
-    if (kept >= 0 && fits) {
-        h->count = (unsigned)kept;
-        step = nth(h, h->count++);
+    if (step && make_room(step, size)) {
+        h->count = (unsigned)kept + 1;
         step->number = number;
         step->size = size;
         memcpy(step->bytes, bytes, size);
-    } else
+    } else {
+        step = NULL;
         h->stale++;
+    }
     atomic_store_explicit(&h->view->accepted, number, memory_order_release);
-    return kept >= 0 && fits;
+    return step != NULL;
 }
 
 size_t handover_next(const handover *h)

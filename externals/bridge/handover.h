@@ -25,21 +25,21 @@ typedef struct handover_view {
 
 typedef struct handover_step {
     uint64_t number;
-    size_t size;
-    uint8_t bytes[HANDOVER_STEP_BYTES];
+    size_t size, room;
+    uint8_t *bytes;                      /* room for the longest step that has lain here, most are short */
 } handover_step;
 
 typedef struct handover {
-    handover_step *steps;                /* a circle of HANDOVER_LOOKAHEAD */
+    handover_step steps[HANDOVER_LOOKAHEAD];    /* a circle */
     unsigned first, count;
     handover_view *view;
     uint64_t stale;                      /* how many arrived too late to be played */
 } handover;
 
-bool handover_init(handover *h, handover_view *view);
+void handover_init(handover *h, handover_view *view);
 void handover_free(handover *h);
 
-/* Takes in a step; false when it is stale or does not fit. */
+/* Takes in a step; false when it is stale or does not fit, or there is no memory. */
 bool handover_accept(handover *h, uint64_t number, uint64_t previous, const void *bytes, size_t size);
 
 /* The size of the next step, or 0 when none is ready. */

@@ -175,11 +175,7 @@ static void *object_new(t_symbol *name, int argc, t_atom *argv)
     atomic_store(&p->underruns, 0);
     atomic_store(&p->dropped, 0);
     transport_init(x);
-    if (!handover_init(&x->steps, &p->view)) {
-        pd_error(x, "%s: there is no memory for one more", k->name);
-        pd_free(&x->pd.ob_pd);
-        return NULL;
-    }
+    handover_init(&x->steps, &p->view);
     atomic_store(&p->object, x->number);
     if (!send_new(x, argc, argv))
         object_error(x, "too many objects were made at one moment / delete this one and make it again");

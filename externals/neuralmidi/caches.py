@@ -1,6 +1,7 @@
 """The caches of an attention network: what it has heard, a row for each token."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -71,6 +72,12 @@ class Caches:
             place[slot] = 0 if row is None else row[part]
 
     def _write_all(self, slots: Slots) -> None:
-        rows = np.array([self._empty if row is None else row for row in slots])
+        rows = [self._empty if row is None else row for row in slots]
+        np.concatenate(rows, out=self._desk.ravel())
         for place, part in zip(self._places, self._parts, strict=True):
-            place[...] = rows[:, part]
+            place[...] = self._desk[:, part]
+
+    @cached_property
+    def _desk(self) -> Array:
+        """Where all rows lie side by side. Made once: so much room, again and again, tears up memory."""
+        return np.empty((len(self.held), len(self._empty)), np.float32)

@@ -60,7 +60,7 @@ def _casts(plan: Plan) -> list[Cast]:
         return [Cast(name, [plan.model], (1, 2))]
     return [
         Cast(name, [plan.model], (1, 2, 8, 32)),
-        Cast(f"composers that share the weights of {name}", casts.sharing(plan.model), (1, 2, 8)),
+        Cast(f"composers that share the weights of {name}", casts.sharing(plan.model), (1, 2, 8, 32)),
         Cast(f"{name} and drums", [plan.model, casts.model("drums")], (1, 2)),
     ]
 

@@ -153,7 +153,8 @@ void test_load(sides *s, const uint64_t *words)
     for (n = 0; n < words[2]; n++, from += 2 + (from[1] + 7) / 8) {
         handover_step *step = &s->steps.steps[(s->steps.first + n) % HANDOVER_LOOKAHEAD];
         step->number = from[0];
-        step->size = from[1];
+        step->size = step->room = from[1];
+        step->bytes = realloc(step->bytes, step->room + 1);
         memcpy(step->bytes, from + 2, step->size);
     }
     while (ring_front(&s->results))
