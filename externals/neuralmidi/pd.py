@@ -410,12 +410,13 @@ class Server:
     def prepare_a_round(self) -> Sequence[bridge.Request]:
         """Prepare steps until all are ready or requests come in: those.
 
-        Who has nothing ready gets one step, before all others. These get all that they lack, the neediest
-        first: composers that share a network take turns in its memory, which takes as long as a step does.
+        The neediest come first, and each is given as many as it has, or one: so nobody who has few waits for
+        another who gets many, and all have soon enough for longer turns. Composers that share a network take
+        turns in its memory, which takes as long as a step does.
         """
         while lacking := self._lacking():
             for lack, stepped in lacking:
-                for _ in range(lack if lack < stepped.look_ahead else 1):
+                for _ in range(min(lack, max(stepped.look_ahead - lack, 1))):
                     self._prepares(stepped)
                     if requests := bridge.poll():
                         return requests
