@@ -469,7 +469,7 @@ def test_panic_and_stop_end_every_note_at_once(tmp_path: Path) -> None:
     assert any(v and s == round(1500 * 44.1) for s, _, v, _ in notes), "it starts again at once"
 
 
-def test_one_hour_leaves_no_note_behind(tmp_path: Path) -> None:
+def test_ten_minutes_leave_no_note_behind(tmp_path: Path) -> None:
     patch = Patch()
     box = patch.obj("composer tiny")
     patch.connect((box, 0, patch.obj("print note"), 0), (box, 2, patch.obj("print status"), 0))
@@ -487,14 +487,14 @@ def test_one_hour_leaves_no_note_behind(tmp_path: Path) -> None:
     )
     for outlet, wish in enumerate((*wishes, "play 0, tempo 180, play 1, intensity 1")):
         patch.connect((select, outlet, (message := patch.msg(wish)), 0), (message, 0, box, 0))
-    patch.at(3_600_000, "play 0", box)
-    patch.quit_at(3_600_001)
+    patch.at(600_000, "play 0", box)
+    patch.quit_at(600_001)
     run = run_pd(patch, tmp_path, timeout=170)
     assert run.errors == []
     notes = [
         tuple(map(int, line.split()[1:])) for line in run.output.splitlines() if line.startswith("note: ")
     ]
-    assert len(notes) > 50_000
+    assert len(notes) > 8_000  # tests/soak goes on for a day
     assert sounding_after((0, *note) for note in notes) == set()  # type: ignore[misc]
     assert "underrun" not in run.output
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.pd_runner import EXTERNALS
+EXTERNALS = Path(__file__).parents[2] / "externals"
 
 
 @dataclass(frozen=True)

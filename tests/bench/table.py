@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.pd_runner import ROOT
+ROOT = Path(__file__).parents[2]
 
 COLUMNS = ("value", "p50", "p99", "max", "n")
 HEADING = ("measured", *COLUMNS, "unit")

@@ -218,7 +218,7 @@ def test_what_is_no_file_is_left_out_by_name_and_nothing_waits_for_it(tmp_path: 
     (folder / "folder.mid").mkdir()
     os.mkfifo(folder / "pipe.mid")
     (folder / "gone.mid").symlink_to("nowhere")
-    shutil.copy(good, os.fsencode(folder) + b"/caf\xe9.mid")
+    shutil.copy(os.fsencode(good), os.fsencode(folder) + b"/caf\xe9.mid")
     sources = find([folder.parent], {path.resolve(): "train" for path in folder.iterdir()})
     said: list[str] = []
     pieces = [*read_all(sources, tmp_path / "cache", said.append)]
