@@ -45,7 +45,6 @@ KINDS: Final = ("carried", "cache")
 _STEPS_PER_BEAT: Final = range(1, 97)
 _LONGEST_TEXT: Final = 200
 """Characters of a name or a title."""
-_LONGEST_REASON: Final = 500
 _MOST_WORDS: Final = 1 << 16
 """In a vocabulary: what is made of it takes some hundred bytes for each."""
 _TRIED: Final = 8
@@ -245,12 +244,7 @@ def _errors_name(folder: Path) -> Iterator[None]:
     except NeuralMIDIError as error:
         if error.what.startswith(str(folder)):
             raise
-        raise NeuralMIDIError(f"{folder}: {_shown(error.what)}", _shown(error.why), error.remedy) from error
-
-
-def _shown(text: str) -> str:
-    """Return what can be shown of a text in which something out of a file may stand."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text[:_LONGEST_REASON])
+        raise NeuralMIDIError(f"{folder}: {error.what}", error.why, error.remedy) from error
 
 
 def _read(path: Path) -> bytes:
@@ -260,7 +254,7 @@ def _read(path: Path) -> bytes:
     limit = LIMITS[path.name]
     try:
         with path.open("rb") as file:
-            content = file.read(limit + 1)
+            content = file.read(min(os.fstat(file.fileno()).st_size, limit) + 1)
     except OSError as error:
         why = f"cannot be read: {error.strerror}"
         raise NeuralMIDIError(path.name, why, "check its permissions") from error

@@ -20,7 +20,11 @@ class NeuralMIDIError(Exception):
         self.remedy = remedy
 
 
+def printable(text: str) -> str:
+    """Return a text from outside, fit to be shown in one line: a terminal would obey control characters."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
 def _shown(text: str) -> str:
-    """A text fit for one line: it may have come from outside."""
-    line = "".join(letter if letter.isprintable() else "?" for letter in text)
+    line = printable(text)
     return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]}...{line[-LONGEST // 2 :]}"

@@ -6,7 +6,7 @@ from contextlib import suppress
 from queue import SimpleQueue
 from typing import TextIO
 
-from .osc import printable
+from .errors import printable
 
 PERIOD = 1000.0
 """Ms between two lines of one kind."""
@@ -31,7 +31,7 @@ class Log:
 
     def say(self, line: str) -> None:
         """Print a line."""
-        self._lines.put(printable(line, LONGEST))
+        self._lines.put(printable(line[:LONGEST]))
 
     def repeat(self, now: float, kind: str, line: str) -> None:
         """Print a line of a kind of which many may come; ``now`` is in ms."""

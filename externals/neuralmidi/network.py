@@ -20,6 +20,7 @@ LOGITS: Final = "logits"
 
 Shape = tuple[int, ...]
 
+_NO_REASON: Final = "LiteRT refuses it and says no more: it may want more memory than there is"
 _EXPORT_AGAIN: Final = "export the model again with this version's training.train_composer_models"
 
 
@@ -122,7 +123,11 @@ def _interpreter(tflite: bytes) -> Any:
         why = " ".join(str(error).split())[:200]
         if "Select TensorFlow op" in why or "custom op" in why:
             why = f"needs operators that LiteRT has not built in ({why})"
-        raise NeuralMIDIError("model.tflite", why or "not a .tflite file", _EXPORT_AGAIN) from error
+        raise NeuralMIDIError(
+            "model.tflite",
+            why or _NO_REASON,
+            _EXPORT_AGAIN,
+        ) from error
     found = list(interpreter.get_signature_list())
     if found != [SIGNATURE]:
         raise _misfit(f"has the signatures {found}, not the one signature '{SIGNATURE}'")

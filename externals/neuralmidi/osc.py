@@ -68,11 +68,6 @@ def place(address: Address) -> str:
     return f"{address[0]}:{address[1]}"
 
 
-def printable(text: str, longest: int) -> str:
-    """A text from outside, fit to be shown: a terminal would obey control characters."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text[:longest])
-
-
 class Port:
     """A UDP port that speaks OSC.
 

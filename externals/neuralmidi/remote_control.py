@@ -9,7 +9,8 @@ from math import inf, isfinite
 from typing import Final, NamedTuple
 
 from .controls import CONTROLS, PITCH, TEMPO, VELOCITY, Control
-from .osc import Argument, printable
+from .errors import printable
+from .osc import Argument
 from .wishes import NUMBERS
 
 CHANNEL: Final = CONTROLS["channel"]
@@ -325,4 +326,4 @@ def _within(control: Control, value: int | None) -> int | None:
 
 def _text(values: Sequence[Argument]) -> str:
     words = (value if isinstance(value, str) else f"{value:g}" for value in values)
-    return printable(" ".join(words), LONGEST)
+    return printable(" ".join(words)[:LONGEST])
