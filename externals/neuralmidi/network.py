@@ -20,7 +20,7 @@ LOGITS: Final = "logits"
 
 Shape = tuple[int, ...]
 
-_NO_REASON: Final = "LiteRT refuses it and says no more: it may want more memory than there is"
+_NO_REASON: Final = "LiteRT refuses it without a reason: perhaps it wants too much memory"
 _EXPORT_AGAIN: Final = "export the model again with this version's training.train_composer_models"
 
 
