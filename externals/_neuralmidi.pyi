@@ -1,4 +1,4 @@
-"""What `externals/bridge/module.c` gives to `neuralmidi.pd`; outside Pd, `host.py` is the same."""
+"""What `externals/bridge/module.c` gives to `pd.py` and `server.py`; outside Pd, `host.py` is the same."""
 
 from collections.abc import Sequence
 

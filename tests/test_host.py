@@ -23,10 +23,11 @@ ALICE, BOB = ("127.0.0.1", 1), ("127.0.0.1", 2)
 
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
-    """A host that `neuralmidi.pd` talks to, although it remembers the first of the process."""
+    """A host that the served objects talk to, although they remember the first of the process."""
     host = Host(Transport())
     monkeypatch.setitem(sys.modules, "_neuralmidi", sys.modules.get("_neuralmidi", host))
-    monkeypatch.setattr(importlib.import_module("neuralmidi.pd"), "bridge", host)
+    for module in ("neuralmidi.pd", "neuralmidi.server"):
+        monkeypatch.setattr(importlib.import_module(module), "bridge", host)
     yield host
     assert host.close(10)
 
@@ -183,7 +184,7 @@ def test_a_thread_that_ends_says_why(host: Host, monkeypatch: pytest.MonkeyPatch
     def broken() -> None:
         raise RuntimeError("no memory")
 
-    monkeypatch.setattr(importlib.import_module("neuralmidi.pd"), "run", broken)
+    monkeypatch.setattr(importlib.import_module("neuralmidi.server"), "run", broken)
     host.start()
     assert select.select([host], [], [], 10)[0]
     assert host.reason == "RuntimeError: no memory"
@@ -196,7 +197,7 @@ def test_a_thread_that_is_stuck_is_left_alone(host: Host, monkeypatch: pytest.Mo
         leave.wait()
         host.poll()
 
-    monkeypatch.setattr(importlib.import_module("neuralmidi.pd"), "run", stuck)
+    monkeypatch.setattr(importlib.import_module("neuralmidi.server"), "run", stuck)
     host.start()
     assert not host.close(0.05)
     leave.set()

@@ -71,7 +71,7 @@ static void serve(PyObject *package, const char *function)
     PyObject *result = package ? PyObject_CallMethod(package, function, NULL) : NULL;
 
     if (engine_counts()) {
-        snprintf(why, sizeof why, "neuralmidi.pd.%s() came back", function);
+        snprintf(why, sizeof why, "neuralmidi.server.%s() came back", function);
         if (!result)
             exception_text(why, sizeof why);
         if (atomic_load(&the_bridge.life) == STARTING)
@@ -117,7 +117,7 @@ static void next(void)
     PyGILState_STATE gil = PyGILState_Ensure();
 
     if (take_over())
-        serve(PyImport_ImportModule("neuralmidi.pd"), "resume");
+        serve(PyImport_ImportModule("neuralmidi.server"), "resume");
     PyGILState_Release(gil);
 }
 

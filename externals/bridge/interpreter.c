@@ -167,7 +167,7 @@ PyObject *interpreter_package(void)
     bool good = m && (is_ours || add_packages()) && prefer_own_folder()
         && PyDict_SetItemString(PyImport_GetModuleDict(), "_neuralmidi", m) == 0;
 
-    return good ? PyImport_ImportModule("neuralmidi.pd") : NULL;
+    return good ? PyImport_ImportModule("neuralmidi.server") : NULL;
 }
 
 bool interpreter_is_kept(void)

@@ -24,7 +24,7 @@ bool engine_is_given_up(void);
    afterwards. */
 bool interpreter_start(char *why, size_t size);
 
-/* neuralmidi.pd, with the bridge in its place, or NULL with an exception set. */
+/* neuralmidi.server, with the bridge in its place, or NULL with an exception set. */
 PyObject *interpreter_package(void);
 
 /* Puts the exception into words, and clears it. */

@@ -1,8 +1,8 @@
-"""What stands in for Pd: a composer's object is served here as it is there, by the same `neuralmidi.pd`.
+"""What stands in for Pd: a composer's object is served here as it is there, by the same `neuralmidi.server`.
 
 In Pd that module talks to `_neuralmidi`, which is written in C (`externals/bridge/module.c`). `Host` is the
-same interface in Python: `neuralmidi.pd` runs on a thread of its own, asks here what is wished and hands over
-what it has prepared; whoever plays takes that from here, on another thread, and never waits.
+same interface in Python: `neuralmidi.server` runs on a thread of its own, asks here what is wished and hands
+over what it has prepared; whoever plays takes that from here, on another thread, and never waits.
 """
 
 import os
@@ -96,7 +96,7 @@ class Host:
 
     def start(self) -> None:
         """Let the composer's thread begin."""
-        # `neuralmidi.pd` imports the bridge by this name as soon as it is imported; in Pd, C stands here.
+        # `neuralmidi.server` imports the bridge by this name as soon as it is imported; in Pd, C stands here.
         sys.modules["_neuralmidi"] = self  # type: ignore[assignment]
         self._thread.start()
 
@@ -232,9 +232,9 @@ class Host:
 
     def _serve(self) -> None:
         try:
-            from . import pd
+            from . import server
 
-            pd.run()
+            server.run()
         except Over:
             pass
         except BaseException as error:

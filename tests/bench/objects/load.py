@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from neuralmidi import bundle, step_model
-from neuralmidi.pd import SWITCH_INTERVAL, Object, message
+from neuralmidi.pd import Object, message
+from neuralmidi.server import SWITCH_INTERVAL
 
 
 class Load(Object):
