@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -75,6 +76,16 @@ def test_nothing_is_left_behind() -> None:
     assert len(os.listdir("/proc/self/fd")) == files
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+def test_a_program_that_is_told_of_no_child_s_end_knows_all_the_same() -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        trial.survive("x.tflite", int)
+        assert refused(os.abort).why == "does not survive its trial"
+        assert refused(lambda: 1 / 0).why == "ZeroDivisionError: division by zero"
+    finally:
+        signal.signal(signal.SIGCHLD, before)
 
 
 # Files that LiteRT does not survive

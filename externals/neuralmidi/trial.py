@@ -52,11 +52,19 @@ def survive(file: str, work: Callable[[], object]) -> None:
     os.close(writer)
     with open(reader, "rb") as pipe:
         told = pipe.read()  # until the copy ends, however it does
-    _, status = os.waitpid(copy, 0)
-    if told:
-        raise NeuralMIDIError(*json.loads(told))
-    if status:
+    status = _status(copy)
+    if not told:
         raise NeuralMIDIError(file, _end(status), _REMEDY)
+    if error := json.loads(told):
+        raise NeuralMIDIError(*error)
+
+
+def _status(copy: int) -> int:
+    """How a copy ended; 0 too where that is not to be known, since somebody else waits for all that ends."""
+    try:
+        return os.waitpid(copy, 0)[1]
+    except ChildProcessError:
+        return 0
 
 
 def _in_copy(writer: int, file: str, work: Callable[[], object]) -> NoReturn:
@@ -65,8 +73,8 @@ def _in_copy(writer: int, file: str, work: Callable[[], object]) -> NoReturn:
     try:
         _limit()
         error = _error(file, work)
-        if error:
-            os.write(writer, json.dumps([error.what, error.why, error.remedy]).encode())
+        told = [error.what, error.why, error.remedy] if error else None
+        os.write(writer, json.dumps(told).encode())
         status = 0
     finally:
         os._exit(status)
@@ -108,7 +116,7 @@ def _error(file: str, work: Callable[[], object]) -> NeuralMIDIError | None:
 def _end(status: int) -> str:
     """Why a copy ended that told nothing."""
     if not os.WIFSIGNALED(status):
-        return "cannot be tried"
+        return "does not survive its trial"
     number = os.WTERMSIG(status)
     if number == signal.SIGALRM:
         return f"a trial of it is not done after {SECONDS} s"
