@@ -123,7 +123,7 @@ def _check(error: NeuralMIDIError, folder: Path | None) -> None:
         raise ViolationError(
             f"not a message for a musician: {str(error)[:300]!a} ({len(str(error))} characters)"
         )
-    if "cannot be tried" in error.why:
+    if "does not survive its trial" in error.why:
         raise ViolationError(f"a trial did what it must not: {error}")
 
 
