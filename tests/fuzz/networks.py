@@ -5,7 +5,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-import flatbuffers  # type: ignore[import-untyped]
+import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
