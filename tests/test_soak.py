@@ -123,3 +123,18 @@ def test_ctrl_c_ends_it_with_the_books_so_far() -> None:
     assert process.returncode == 130
     assert "live, seed 1: 00:00:0" in said
     assert "stopped" in said
+
+
+def test_a_bang_that_comes_as_the_composer_is_made_may_find_nothing_ready() -> None:
+    text = """
+from collections import deque
+from tests.soaking.books import REFILL, Account
+from tests.soaking.score import Act
+build, now, later = (Act(1, time, 1, name, (), False, True, 250.0, 4) for time, name in
+    ((9000, "build"), (9000, "drive"), (9500, "drive")))
+for acts, ready in (((build, now), 0), ((build, later), 250), ((now, later), 250), ((build,), 250)):
+    account = Account(last=deque(acts), changed=100)
+    assert account.bridged(100.1) == ready, acts
+    assert account.bridged(100.1 + REFILL) == 1000
+"""
+    subprocess.run([sys.executable, "-c", text], cwd=ROOT, check=True)

@@ -44,11 +44,18 @@ class Account:
     def bridged(self, now: float) -> float:
         """Ms for which the steps last that are kept ready.
 
-        A change replaces what is ready by its own first step; the others have yet to be composed behind it.
+        A change replaces what is ready by its own first step; the others have yet to be composed behind it. A
+        metro that bangs a composer as it is made comes before the first: there is no model yet.
         """
-        if not self.last:
+        settled = now - self.changed >= REFILL
+        if not self.last or (self._driven_at_once() and not settled):
             return 0
-        return self.last[-1].step_ms * (1 if now - self.changed < REFILL else self.last[-1].kept)
+        return self.last[-1].step_ms * (self.last[-1].kept if settled else 1)
+
+    def _driven_at_once(self) -> bool:
+        """Whether a metro has banged it at the very moment at which it was made."""
+        made, driven = ([None, None, *self.last])[-2:]
+        return bool(made and driven and made.name == "build" and made.time == driven.time)
 
 
 @dataclass(frozen=True)
