@@ -7,7 +7,9 @@ from pathlib import Path
 
 from neuralmidi import bundle, step_model
 from neuralmidi.pd import Object, message
-from neuralmidi.server import SWITCH_INTERVAL
+
+INTERVAL = sys.getswitchinterval()
+"""Seconds, as neuralmidi has set it."""
 
 
 class Load(Object):
@@ -24,14 +26,14 @@ class Load(Object):
     @message()
     def idle(self) -> None:
         """Nothing."""
-        sys.setswitchinterval(SWITCH_INTERVAL)
+        sys.setswitchinterval(INTERVAL)
         self.running.clear()
         if self.thread is not None:
             self.thread.join()
             self.thread = None
 
     @message()
-    def spin(self, interval_ms: float = 1000 * SWITCH_INTERVAL) -> None:
+    def spin(self, interval_ms: float = 1000 * INTERVAL) -> None:
         """A busy loop in pure Python, which gives way to a waiting thread after so many ms."""
         self._keep(lambda: None)
         sys.setswitchinterval(interval_ms / 1000)
