@@ -456,7 +456,7 @@ def test_an_earlier_take_is_whole_when_pd_is_killed_while_it_writes(tmp_path: Pa
 def test_a_model_that_finds_no_memory_leaves_the_last_good_one(tmp_path: Path, run_copy: RunPd) -> None:
     shutil.copytree(DATA / "tiny2", tmp_path / "vast")
     (tmp_path / "vast" / "model.tflite").write_bytes(
-        (DATA / "tiny2" / "model.tflite").read_bytes() + bytes(48 << 20)
+        (DATA / "tiny2" / "model.tflite").read_bytes() + bytes(62 << 20)
     )
     description = json.loads((DATA / "tiny2" / "model.json").read_text())
     weights = (tmp_path / "vast" / "model.tflite").read_bytes()

@@ -364,7 +364,7 @@ from pathlib import Path
 import neuralmidi
 from neuralmidi import bundle
 for module in pkgutil.iter_modules(neuralmidi.__path__):
-    if module.name not in ("__main__", "objects", "pd"):  # the last two need Pd
+    if module.name not in ("__main__", "objects", "pd", "server"):  # all but the first need Pd
         __import__(f"neuralmidi.{{module.name}}")
 model = bundle.load(Path({str(TINY.parent)!r})).model
 model.step(model.initial_state(), 0)
