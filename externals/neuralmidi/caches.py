@@ -31,16 +31,13 @@ class Caches:
     def __init__(self, places: Sequence[Array]) -> None:
         self._places = places
         ends = np.cumsum([0, *(place.shape[1] for place in places)])
-        self._parts = [
-            slice(*pair) for pair in pairwise(ends.tolist())
-        ]  # where each cache's numbers are in a row
+        # Where the numbers of each cache are in a row.
+        self._parts = [slice(*pair) for pair in pairwise(ends.tolist())]
         self._empty: Row = np.zeros(ends[-1], np.float32)
         slots = len(places[0]) if places else 0
         self.held: Slots = (None,) * slots
-        nothing = np.zeros(0, np.float32)
-        self._unknown: Slots = (
-            nothing,
-        ) * slots  # no row of anybody's: whoever is cut off while he writes leaves that
+        # No row of anybody's: whoever is cut off while he writes leaves that.
+        self._unknown: Slots = (np.zeros(0, np.float32),) * slots
 
     def add(self, slot: int, parts: Sequence[Array]) -> None:
         """Let the row that a token leaves lie in a slot, in place of another.

@@ -81,7 +81,9 @@ class Server:
             begin = monotonic()
             self._deal_with(*request)
             if monotonic() - begin > LONG:  # whom it was for, the next request may be for, too
-                self._prepare_one_each([o for o in self._stepped() if o.number != request[1]])
+                for other in self._stepped():
+                    if other.number != request[1]:
+                        self._prepares(other)
         answered, self._unanswered = self._unanswered, 0
         bridge.answered(answered)
 
@@ -107,10 +109,6 @@ class Server:
 
     def _stepped(self) -> list[SteppedObject[Any, Any]]:
         return [o for o in self._objects.values() if isinstance(o, SteppedObject)]
-
-    def _prepare_one_each(self, stepped: list[SteppedObject[Any, Any]]) -> list[SteppedObject[Any, Any]]:
-        """Prepare a step of each; returns those that needed it."""
-        return [o for o in stepped if self._prepares(o)]
 
     def _prepares(self, stepped: SteppedObject[Any, Any]) -> int:
         return self._watched(stepped, stepped.prepare)
